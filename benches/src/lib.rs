@@ -1,0 +1,1 @@
+//! Benchmarks: the workloads, compile time and run time.

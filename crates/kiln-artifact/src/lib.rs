@@ -1,0 +1,1 @@
+//! The artifact file: a compiled program with code, constants and signature.

@@ -1,0 +1,1 @@
+//! Automatic differentiation of graphs: vjp and jvp, graph to graph.

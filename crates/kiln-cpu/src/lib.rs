@@ -1,0 +1,1 @@
+//! CPU code generation: loop IR to machine code through Cranelift.

@@ -1,0 +1,1 @@
+//! GPU code generation: loop IR to PTX.

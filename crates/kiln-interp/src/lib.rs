@@ -1,0 +1,1 @@
+//! The reference interpreter: slow, simple, the oracle of every compiled path.

@@ -1,0 +1,3 @@
+//! Code derived from the operator table of `graph-spec` by `cargo xtask codegen`. Do not edit by hand.
+
+pub mod scalar_ops;

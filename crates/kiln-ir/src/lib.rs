@@ -1,0 +1,30 @@
+//! The graph IR of kiln: what to compute.
+//!
+//! A [`Func`] is an SSA graph over tensors whose operators follow StableHLO in name and meaning. Nodes are stored in
+//! topological order (an operand always has a smaller [`NodeId`]), so a function is acyclic by construction and every pass is
+//! one walk. Control flow holds nested functions that are isolated from above: whatever they use arrives as a parameter.
+//!
+//! This crate knows nothing of targets, buffers or threads.
+
+pub mod diag;
+pub mod dim;
+pub mod dtype;
+pub mod func;
+pub mod generated;
+pub mod infer;
+pub mod init;
+pub mod loc;
+pub mod op;
+pub mod shape;
+pub mod tensor;
+
+pub use diag::{Diagnostic, Diagnostics};
+pub use dim::Dim;
+pub use dtype::{DType, Element};
+pub use func::{Func, Input, InputKind, Node, NodeId, Output, OutputKind, Value};
+pub use generated::scalar_ops::{BinaryOp, UnaryOp};
+pub use init::Initializer;
+pub use loc::Loc;
+pub use op::Op;
+pub use shape::{Shape, TensorType};
+pub use tensor::{Tensor, TensorError};

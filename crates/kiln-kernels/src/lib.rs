@@ -1,0 +1,1 @@
+//! Precompiled CPU kernels and the thread pool that compiled programs call.

@@ -1,0 +1,1 @@
+//! The loop IR: how one kernel computes.

@@ -1,0 +1,1 @@
+//! Lowering of optimized graphs to programs of loop kernels and library calls.

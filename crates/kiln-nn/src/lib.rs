@@ -1,0 +1,1 @@
+//! Layers, losses, optimizers and initializers in terms of the builder.

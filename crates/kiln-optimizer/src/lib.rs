@@ -1,0 +1,1 @@
+//! The graph optimizer: passes, fusion, scheduling and buffer assignment.

@@ -1,0 +1,1 @@
+//! Programs: kernels in order, buffers with offsets, and a signature.

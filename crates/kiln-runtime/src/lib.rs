@@ -1,0 +1,1 @@
+//! The runtime: executables, sessions, feeds and fetches; links no compiler.

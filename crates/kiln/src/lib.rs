@@ -1,0 +1,1 @@
+//! kiln: a define-and-run static graph compiler.

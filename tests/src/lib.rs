@@ -1,0 +1,1 @@
+//! Suites that cross crates: file tests, snapshots, random graphs.
