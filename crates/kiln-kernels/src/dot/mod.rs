@@ -1,0 +1,150 @@
+//! Matrix products with arbitrary strides: `C[b, i, j] = sum_p A[b, i, p] * B[b, p, j]`.
+
+use core::ffi::c_void;
+
+use serde::{Deserialize, Serialize};
+
+use crate::abi::RunContext;
+use crate::dtype::KernelDType;
+use crate::span::{byte_size, check_distinct, checked_product, span};
+
+/// One batch dimension of a [`DotParams`]. Strides are in elements; 0 on an input broadcasts it.
+#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct BatchDim {
+    /// Number of products along this dimension.
+    pub extent: usize,
+    /// Distance between products in A.
+    pub a_stride: isize,
+    /// Distance between products in B (0 or any nonzero value when B is prepacked: see
+    /// [`DotParams::prepacked_b`]).
+    pub b_stride: isize,
+    /// Distance between products in C.
+    pub c_stride: isize,
+}
+
+/// A batched matrix product `C = A x B` of an `m x k` by a `k x n` matrix.
+///
+/// All strides are in elements and may be anything that stays inside the operand, so transposed and sliced operands
+/// need no copy; a stride of 0 on an input broadcasts. C's elements must be distinct.
+/// The kernel's operands are a, b, c and, where [`DotParams::workspace_bytes`] is not 0, the workspace; c must not
+/// overlap the others. `k == 0` gives zeros.
+///
+/// Sums run over `p` in an order that depends on the parameters only, never on the threads. f32 and f64: fused
+/// multiply-add where the processor has it; `|error| <= (k + 1) * eps * sum |a * b|`. f16 and bf16 accumulate in f32
+/// and round once. Integers wrap. Bool: `or` of `and`s.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
+pub struct DotParams {
+    /// Element type of all three operands.
+    pub dtype: KernelDType,
+    /// Batch dimensions, outermost first; may be empty.
+    pub batch: Vec<BatchDim>,
+    /// Rows of A and C.
+    pub m: usize,
+    /// Columns of B and C.
+    pub n: usize,
+    /// Columns of A and rows of B.
+    pub k: usize,
+    /// Distance between rows of A.
+    pub a_row: isize,
+    /// Distance between columns of A.
+    pub a_col: isize,
+    /// Distance between rows of B.
+    pub b_row: isize,
+    /// Distance between columns of B.
+    pub b_col: isize,
+    /// Distance between rows of C.
+    pub c_row: isize,
+    /// Distance between columns of C.
+    pub c_col: isize,
+    /// Whether operand b is in the packed form of [`DotParams::pack_b`] (a constant packed at compile time) instead
+    /// of the strided one. `b_row`, `b_col` and the batch `b_stride`s still describe the source that was packed; a
+    /// zero `b_stride` means that the packed matrix is shared along that dimension.
+    pub prepacked_b: bool,
+}
+
+impl DotParams {
+    /// A product of contiguous row-major matrices, without batch.
+    pub fn row_major(dtype: KernelDType, m: usize, n: usize, k: usize) -> DotParams {
+        DotParams {
+            dtype,
+            batch: Vec::new(),
+            m,
+            n,
+            k,
+            a_row: k as isize,
+            a_col: 1,
+            b_row: n as isize,
+            b_col: 1,
+            c_row: n as isize,
+            c_col: 1,
+            prepacked_b: false,
+        }
+    }
+
+    /// Number of arithmetic operations: two per term, saturating.
+    pub fn flops(&self) -> u64 {
+        let sizes = [2, self.m, self.n, self.k];
+        let batch = self.batch.iter().map(|dim| dim.extent);
+        sizes.into_iter().chain(batch).fold(1, |product, size| product.saturating_mul(size as u64))
+    }
+
+    /// Checks that the sizes can be computed with, that no access is before the start of an operand and that C's
+    /// elements are distinct.
+    ///
+    /// # Errors
+    /// Says which parameter is wrong.
+    pub fn validate(&self) -> Result<(), String> {
+        self.operand_bytes()?;
+        let mut sizes = vec![self.m, self.n, self.k.max(1)];
+        sizes.extend(self.batch.iter().map(|dim| dim.extent));
+        checked_product("batch, m, n, k", &sizes)?;
+        check_distinct("c", &self.dims(|dim| dim.c_stride, (self.m, self.c_row), (self.n, self.c_col)))
+    }
+
+    /// Name and bytes of each operand as far as it is accessed: a, b, c.
+    pub(crate) fn operand_bytes(&self) -> Result<[(&'static str, usize); 3], String> {
+        let size = self.dtype.size();
+        let a = span("a", &self.dims(|dim| dim.a_stride, (self.m, self.a_row), (self.k, self.a_col)))?;
+        let b = span("b", &self.dims(|dim| dim.b_stride, (self.k, self.b_row), (self.n, self.b_col)))?;
+        let c = span("c", &self.dims(|dim| dim.c_stride, (self.m, self.c_row), (self.n, self.c_col)))?;
+        let b = if self.prepacked_b { self.checked_packed_b_bytes()? } else { byte_size("b", b, size)? };
+        Ok([("a", byte_size("a", a, size)?), ("b", b), ("c", byte_size("c", c, size)?)])
+    }
+
+    /// The dimensions of one operand: batch, then the two of the matrix.
+    fn dims(
+        &self,
+        batch_stride: impl Fn(&BatchDim) -> isize,
+        row: (usize, isize),
+        col: (usize, isize),
+    ) -> Vec<(usize, isize)> {
+        self.batch.iter().map(|dim| (dim.extent, batch_stride(dim))).chain([row, col]).collect()
+    }
+}
+
+mod naive;
+
+impl DotParams {
+    /// Bytes of workspace, 64-byte aligned; 0: no workspace operand.
+    pub fn workspace_bytes(&self) -> usize {
+        0
+    }
+
+    fn checked_packed_b_bytes(&self) -> Result<usize, String> {
+        Err("prepacked operands are not supported yet".into())
+    }
+}
+
+/// The dot kernel: see [`DotParams`].
+///
+/// # Safety
+/// `params` points at a [`DotParams`] that passed [`crate::LibraryOp::check_bounds`] for the operands in `bufs`.
+pub unsafe extern "C" fn run_dot(_ctx: *const RunContext, params: *const c_void, bufs: *const *mut u8) {
+    // SAFETY: as above.
+    unsafe {
+        let p = &*params.cast::<DotParams>();
+        crate::element::with_element!(p.dtype, T => {
+            naive::run::<T>(p, (*bufs).cast(), (*bufs.add(1)).cast(), (*bufs.add(2)).cast())
+        });
+    }
+}

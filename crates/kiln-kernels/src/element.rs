@@ -1,0 +1,214 @@
+//! Element types as Rust types: how each is loaded, combined and stored.
+
+use crate::half_bits::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
+
+/// A type that sums of products are computed in, and that packed panels hold.
+pub(crate) trait Packed: Copy + Send + Sync + PartialEq + 'static {
+    /// The value that padding has and that sums start from.
+    const ZERO: Self;
+
+    /// `a * b + c`, as two operations or one, whichever is fast without knowing the processor.
+    fn mul_add(a: Self, b: Self, c: Self) -> Self;
+}
+
+/// A type that operands hold in memory.
+pub(crate) trait Element: Copy + Send + Sync + 'static {
+    /// What it is computed in.
+    type Packed: Packed;
+
+    /// The value as computed with.
+    fn widen(self) -> Self::Packed;
+
+    /// The nearest value to a result.
+    fn narrow(value: Self::Packed) -> Self;
+}
+
+macro_rules! integer {
+    ($($type:ty),*) => {$(
+        impl Packed for $type {
+            const ZERO: Self = 0;
+
+            #[inline(always)]
+            fn mul_add(a: Self, b: Self, c: Self) -> Self {
+                a.wrapping_mul(b).wrapping_add(c)
+            }
+        }
+
+        impl Element for $type {
+            type Packed = $type;
+
+            #[inline(always)]
+            fn widen(self) -> $type {
+                self
+            }
+
+            #[inline(always)]
+            fn narrow(value: $type) -> $type {
+                value
+            }
+        }
+    )*};
+}
+
+macro_rules! float {
+    ($($type:ty),*) => {$(
+        impl Packed for $type {
+            const ZERO: Self = 0.0;
+
+            #[inline(always)]
+            fn mul_add(a: Self, b: Self, c: Self) -> Self {
+                // A fused operation is a library call on processors that might lack it.
+                if cfg!(any(target_feature = "fma", target_arch = "aarch64")) {
+                    <$type>::mul_add(a, b, c)
+                } else {
+                    a * b + c
+                }
+            }
+        }
+
+        impl Element for $type {
+            type Packed = $type;
+
+            #[inline(always)]
+            fn widen(self) -> $type {
+                self
+            }
+
+            #[inline(always)]
+            fn narrow(value: $type) -> $type {
+                value
+            }
+        }
+    )*};
+}
+
+integer!(i8, i16, i32, i64, u8, u16, u32, u64);
+float!(f32, f64);
+
+/// A truth value in a byte: 0 is false, anything else true; results are 0 or 1.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[repr(transparent)]
+pub(crate) struct Truth(pub(crate) u8);
+
+impl Packed for Truth {
+    const ZERO: Self = Truth(0);
+
+    #[inline(always)]
+    fn mul_add(a: Self, b: Self, c: Self) -> Self {
+        Truth(a.0 & b.0 | c.0)
+    }
+}
+
+impl Element for Truth {
+    type Packed = Truth;
+
+    #[inline(always)]
+    fn widen(self) -> Truth {
+        Truth((self.0 != 0) as u8)
+    }
+
+    #[inline(always)]
+    fn narrow(value: Truth) -> Truth {
+        Truth((value.0 != 0) as u8)
+    }
+}
+
+/// The bits of an IEEE binary16.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[repr(transparent)]
+pub(crate) struct F16(pub(crate) u16);
+
+/// The bits of a bfloat16.
+#[derive(Clone, Copy, PartialEq, Debug)]
+#[repr(transparent)]
+pub(crate) struct Bf16(pub(crate) u16);
+
+impl Element for F16 {
+    type Packed = f32;
+
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        f16_to_f32(self.0)
+    }
+
+    #[inline(always)]
+    fn narrow(value: f32) -> F16 {
+        F16(f32_to_f16(value))
+    }
+}
+
+impl Element for Bf16 {
+    type Packed = f32;
+
+    #[inline(always)]
+    fn widen(self) -> f32 {
+        bf16_to_f32(self.0)
+    }
+
+    #[inline(always)]
+    fn narrow(value: f32) -> Bf16 {
+        Bf16(f32_to_bf16(value))
+    }
+}
+
+/// Calls a generic function for the Rust type of a [`crate::KernelDType`].
+macro_rules! with_element {
+    ($dtype:expr, $type:ident => $body:expr) => {
+        match $dtype {
+            $crate::KernelDType::Bool => {
+                type $type = $crate::element::Truth;
+                $body
+            }
+            $crate::KernelDType::I8 => {
+                type $type = i8;
+                $body
+            }
+            $crate::KernelDType::I16 => {
+                type $type = i16;
+                $body
+            }
+            $crate::KernelDType::I32 => {
+                type $type = i32;
+                $body
+            }
+            $crate::KernelDType::I64 => {
+                type $type = i64;
+                $body
+            }
+            $crate::KernelDType::U8 => {
+                type $type = u8;
+                $body
+            }
+            $crate::KernelDType::U16 => {
+                type $type = u16;
+                $body
+            }
+            $crate::KernelDType::U32 => {
+                type $type = u32;
+                $body
+            }
+            $crate::KernelDType::U64 => {
+                type $type = u64;
+                $body
+            }
+            $crate::KernelDType::F16 => {
+                type $type = $crate::element::F16;
+                $body
+            }
+            $crate::KernelDType::BF16 => {
+                type $type = $crate::element::Bf16;
+                $body
+            }
+            $crate::KernelDType::F32 => {
+                type $type = f32;
+                $body
+            }
+            $crate::KernelDType::F64 => {
+                type $type = f64;
+                $body
+            }
+        }
+    };
+}
+
+pub(crate) use with_element;
