@@ -1,1 +1,9 @@
 //! The loop IR: how one kernel computes.
+//!
+//! A [`Kernel`] is a loop nest over buffers of known size with affine loads and stores, scalar expressions in SSA form,
+//! reductions with a combiner, and local scratch. Shapes are concrete. Both code generators lower it and share its analyses.
+//! It knows neither graphs nor targets.
+
+pub mod ir;
+
+pub use ir::{Access, AxisId, Buf, Const, Expr, Index, Kernel, Local, Loop, LoopKind, Param, Reduction, Stmt, Var};

@@ -1,1 +1,3 @@
 //! The graph optimizer: passes, fusion, scheduling and buffer assignment.
+
+pub mod fusion;
