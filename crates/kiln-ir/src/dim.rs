@@ -103,25 +103,75 @@ impl Dim {
         }
     }
 
-    /// The product, when at least one side is a number.
+    /// The product, when at least one side is a number and nothing overflows.
     pub fn checked_mul(&self, other: &Dim) -> Option<Dim> {
         match (self, other) {
-            (Dim::Const(a), Dim::Const(b)) => a.checked_mul(*b).map(Dim::Const),
-            (Dim::Const(a), d @ Dim::Expr(_)) | (d @ Dim::Expr(_), Dim::Const(a)) => Some(d.clone() * *a),
+            (Dim::Const(a), d) | (d, Dim::Const(a)) => d.checked_scale(*a),
             (Dim::Expr(_), Dim::Expr(_)) => None,
         }
     }
 
+    /// The sum, unless a coefficient overflows.
+    pub fn checked_add(&self, other: &Dim) -> Option<Dim> {
+        let ((a, x), (b, y)) = (self.parts(), other.parts());
+        let mut map: BTreeMap<&Arc<str>, i64> = BTreeMap::new();
+        for (s, c) in a.iter().chain(b) {
+            let e = map.entry(s).or_insert(0);
+            *e = e.checked_add(*c)?;
+        }
+        Some(Dim::from_terms(map.into_iter().map(|(s, c)| (s.clone(), c)), x.checked_add(y)?))
+    }
+
+    /// The difference, unless a coefficient overflows.
+    pub fn checked_sub(&self, other: &Dim) -> Option<Dim> {
+        self.checked_add(&other.checked_scale(-1)?)
+    }
+
+    /// The product with a number, unless a coefficient overflows.
+    pub fn checked_scale(&self, by: i64) -> Option<Dim> {
+        self.map_coefficients(|c| c.checked_mul(by), |c| c.checked_mul(by))
+    }
+
     /// The exact quotient by a number, when every coefficient divides.
     pub fn checked_div(&self, by: i64) -> Option<Dim> {
-        let div = |n: i64| if by != 0 && n % by == 0 { Some(n / by) } else { None };
-        match self {
-            Dim::Const(n) => div(*n).map(Dim::Const),
-            Dim::Expr(e) => {
-                let terms: Option<Vec<_>> = e.terms.iter().map(|(s, c)| Some((s.clone(), div(*c)?))).collect();
-                Some(Dim::from_terms(terms?, div(e.constant)?))
-            }
+        self.map_coefficients(|c| exact_div(c, by), |c| exact_div(c, by))
+    }
+
+    /// The quotient by a positive number, rounded down: linear when the coefficient of every symbol divides.
+    pub fn checked_floor_div(&self, by: i64) -> Option<Dim> {
+        let floor = |c: i64| if by > 0 { Some(c.div_euclid(by)) } else { None };
+        self.map_coefficients(|c| exact_div(c, by), floor)
+    }
+
+    /// The quotient by a positive number, rounded up: linear when the coefficient of every symbol divides.
+    pub fn checked_ceil_div(&self, by: i64) -> Option<Dim> {
+        let ceil = |c: i64| if by > 0 { c.div_euclid(by).checked_add(i64::from(c.rem_euclid(by) != 0)) } else { None };
+        self.map_coefficients(|c| exact_div(c, by), ceil)
+    }
+
+    /// `self` as `content * primitive`: the coefficients of the primitive part have no common factor and the first is
+    /// positive. A number is its own content with primitive part 1.
+    pub fn content(&self) -> (i128, Dim) {
+        let Dim::Expr(e) = self else {
+            return (self.parts().1.into(), Dim::Const(1));
+        };
+        let mut g = e.terms.iter().fold(e.constant.unsigned_abs(), |g, (_, c)| gcd(g, c.unsigned_abs())) as i128;
+        if e.terms[0].1 < 0 {
+            g = -g;
         }
+        // A quotient fits unless it is -(i64::MIN), which wraps consistently on both sides of a comparison.
+        let div = |c: i64| (i128::from(c) / g) as i64;
+        (g, Dim::from_terms(e.terms.iter().map(|(s, c)| (s.clone(), div(*c))), div(e.constant)))
+    }
+
+    fn map_coefficients(
+        &self,
+        term: impl Fn(i64) -> Option<i64>,
+        constant: impl Fn(i64) -> Option<i64>,
+    ) -> Option<Dim> {
+        let (terms, c) = self.parts();
+        let terms: Option<Vec<_>> = terms.iter().map(|(s, c)| Some((s.clone(), term(*c)?))).collect();
+        Some(Dim::from_terms(terms?, constant(c)?))
     }
 
     fn parts(&self) -> (&[(Arc<str>, i64)], i64) {
@@ -130,6 +180,14 @@ impl Dim {
             Dim::Expr(e) => (&e.terms, e.constant),
         }
     }
+}
+
+fn exact_div(n: i64, by: i64) -> Option<i64> {
+    if n.checked_rem(by)? == 0 { n.checked_div(by) } else { None }
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
 
 impl Add for Dim {
@@ -153,6 +211,7 @@ impl Neg for Dim {
 }
 impl Sub for Dim {
     type Output = Dim;
+    #[allow(clippy::suspicious_arithmetic_impl, reason = "a difference is the sum with the negated right side")]
     fn sub(self, o: Dim) -> Dim {
         self + -o
     }

@@ -131,6 +131,74 @@ impl FromStr for DType {
     }
 }
 
+/// A set of dtypes, as the type rules of operators use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DTypeSet(u16);
+
+impl DTypeSet {
+    /// Only `bool`.
+    pub const BOOL: DTypeSet = DTypeSet::of(&[DType::Bool]);
+    /// Signed integers.
+    pub const SIGNED: DTypeSet = DTypeSet::of(&[DType::I8, DType::I16, DType::I32, DType::I64]);
+    /// Unsigned integers.
+    pub const UNSIGNED: DTypeSet = DTypeSet::of(&[DType::U8, DType::U16, DType::U32, DType::U64]);
+    /// Signed and unsigned integers.
+    pub const INT: DTypeSet = DTypeSet::SIGNED.or(DTypeSet::UNSIGNED);
+    /// Floating point types.
+    pub const FLOAT: DTypeSet = DTypeSet::of(&[DType::F16, DType::BF16, DType::F32, DType::F64]);
+    /// Every dtype.
+    pub const ALL: DTypeSet = DTypeSet::BOOL.or(DTypeSet::INT).or(DTypeSet::FLOAT);
+
+    /// The set of these.
+    pub const fn of(dtypes: &[DType]) -> DTypeSet {
+        let (mut bits, mut i) = (0, 0);
+        while i < dtypes.len() {
+            bits |= 1 << dtypes[i] as u16;
+            i += 1;
+        }
+        DTypeSet(bits)
+    }
+    /// The union.
+    pub const fn or(self, other: DTypeSet) -> DTypeSet {
+        DTypeSet(self.0 | other.0)
+    }
+    /// True when `d` is in the set.
+    pub const fn contains(self, d: DType) -> bool {
+        self.0 & (1 << d as u16) != 0
+    }
+    /// The members, in declaration order.
+    pub fn iter(self) -> impl Iterator<Item = DType> {
+        DType::ALL.into_iter().filter(move |d| self.contains(*d))
+    }
+}
+
+/// Prints classes: `bool, int or float`.
+impl fmt::Display for DTypeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let classes = [
+            (DTypeSet::BOOL, "bool"),
+            (DTypeSet::INT, "int"),
+            (DTypeSet::SIGNED, "signed int"),
+            (DTypeSet::UNSIGNED, "unsigned int"),
+            (DTypeSet::FLOAT, "float"),
+        ];
+        let mut rest = self.0;
+        let mut names: Vec<&str> = Vec::new();
+        for (class, name) in classes {
+            if rest & class.0 == class.0 {
+                rest &= !class.0;
+                names.push(name);
+            }
+        }
+        names.extend(DType::ALL.iter().filter(|d| rest & (1 << **d as u16) != 0).map(|d| d.name()));
+        match names.split_last() {
+            None => f.write_str("no dtype"),
+            Some((last, [])) => f.write_str(last),
+            Some((last, first)) => write!(f, "{} or {last}", first.join(", ")),
+        }
+    }
+}
+
 /// A Rust type that is the element of a tensor.
 ///
 /// # Safety

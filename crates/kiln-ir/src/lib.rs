@@ -20,7 +20,7 @@ pub mod tensor;
 
 pub use diag::{Diagnostic, Diagnostics};
 pub use dim::Dim;
-pub use dtype::{DType, Element};
+pub use dtype::{DType, DTypeSet, Element};
 pub use func::{Func, Input, InputKind, Node, NodeId, Output, OutputKind, Value};
 pub use generated::scalar_ops::{BinaryOp, UnaryOp};
 pub use init::Initializer;

@@ -1,5 +1,6 @@
 //! Elementwise operators.
 
+use crate::dtype::{DType, DTypeSet};
 use serde::{Deserialize, Serialize};
 
 /// Elementwise operators of one operand.
@@ -114,6 +115,25 @@ impl UnaryOp {
             UnaryOp::Tanh => "tanh",
         }
     }
+
+    /// The element types that the operand may have.
+    pub const fn operand_types(self) -> DTypeSet {
+        match self {
+            UnaryOp::Abs | UnaryOp::Sign => DTypeSet::SIGNED.or(DTypeSet::FLOAT),
+            UnaryOp::Negate => DTypeSet::INT.or(DTypeSet::FLOAT),
+            UnaryOp::Not => DTypeSet::BOOL.or(DTypeSet::INT),
+            UnaryOp::CountLeadingZeros | UnaryOp::Popcnt => DTypeSet::INT,
+            _ => DTypeSet::FLOAT,
+        }
+    }
+
+    /// The element type of the result, if it is not the operand's.
+    pub const fn result_dtype(self) -> Option<DType> {
+        match self {
+            UnaryOp::IsFinite => Some(DType::Bool),
+            _ => None,
+        }
+    }
 }
 
 /// Elementwise operators of two operands of the same type.
@@ -190,6 +210,19 @@ impl BinaryOp {
             BinaryOp::ShiftRightLogical => "shift_right_logical",
             BinaryOp::Subtract => "subtract",
             BinaryOp::Xor => "xor",
+        }
+    }
+
+    /// The element types that both operands may have.
+    pub const fn operand_types(self) -> DTypeSet {
+        match self {
+            BinaryOp::Add | BinaryOp::Multiply | BinaryOp::Maximum | BinaryOp::Minimum => DTypeSet::ALL,
+            BinaryOp::Subtract | BinaryOp::Divide | BinaryOp::Remainder | BinaryOp::Power => {
+                DTypeSet::INT.or(DTypeSet::FLOAT)
+            }
+            BinaryOp::And | BinaryOp::Or | BinaryOp::Xor => DTypeSet::BOOL.or(DTypeSet::INT),
+            BinaryOp::ShiftLeft | BinaryOp::ShiftRightArithmetic | BinaryOp::ShiftRightLogical => DTypeSet::INT,
+            BinaryOp::Atan2 => DTypeSet::FLOAT,
         }
     }
 }
