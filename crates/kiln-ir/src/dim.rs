@@ -209,13 +209,14 @@ impl Neg for Dim {
         self * -1
     }
 }
+#[allow(clippy::suspicious_arithmetic_impl, reason = "a difference is the sum with the negated right side")]
 impl Sub for Dim {
     type Output = Dim;
-    #[allow(clippy::suspicious_arithmetic_impl, reason = "a difference is the sum with the negated right side")]
     fn sub(self, o: Dim) -> Dim {
         self + -o
     }
 }
+#[allow(clippy::suspicious_arithmetic_impl, reason = "as above")]
 impl Sub<i64> for Dim {
     type Output = Dim;
     fn sub(self, o: i64) -> Dim {

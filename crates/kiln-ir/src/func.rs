@@ -174,7 +174,7 @@ impl Func {
     pub fn push(&mut self, op: Op, operands: &[Value], loc: Loc) -> Result<NodeId, Diagnostic> {
         let types = {
             let tys: SmallVec<[&TensorType; 4]> = operands.iter().map(|v| self.ty(*v)).collect();
-            crate::infer::result_types(&op, &tys).map_err(|d| d.at(&loc))?
+            crate::infer::result_types(&op, &tys).map_err(|d| self.explain(d, &op, operands).at(&loc))?
         };
         Ok(self.push_raw(Node { op, operands: operands.into(), types, loc, name: None }))
     }
@@ -202,6 +202,38 @@ impl Func {
     pub fn constant(&mut self, value: Tensor, loc: Loc) -> Value {
         let types = SmallVec::from_elem(value.ty(), 1);
         self.push_raw(Node { op: Op::Constant(value), operands: SmallVec::new(), types, loc, name: None }).into()
+    }
+
+    /// A value in words: `"relu" f32[batch, 128] from src/model.rs:40:13`.
+    ///
+    /// # Panics
+    /// When the value is not of this function.
+    pub fn describe(&self, v: Value) -> String {
+        let node = self.node(v.node);
+        let mut text = match &node.op {
+            Op::Parameter(i)
+                if matches!(self.inputs.get(*i as usize), Some(Input { kind: InputKind::Variable(_), .. })) =>
+            {
+                "variable ".to_string()
+            }
+            Op::Parameter(_) => "input ".to_string(),
+            op if node.name.is_none() => format!("{} ", op.name()),
+            _ => String::new(),
+        };
+        if let Some(name) = &node.name {
+            text.push_str(&format!("\"{name}\" "));
+        }
+        text.push_str(&self.ty(v).to_string());
+        if !node.loc.is_unknown() {
+            text.push_str(&format!(" from {}", node.loc));
+        }
+        text
+    }
+
+    /// Adds to a diagnostic of `op` what its operands are (the first eight).
+    pub fn explain(&self, d: Diagnostic, op: &Op, operands: &[Value]) -> Diagnostic {
+        let known = operands.iter().enumerate().take(8).filter(|(_, v)| v.node.index() < self.nodes.len());
+        known.fold(d, |d, (i, v)| d.note(crate::infer::operand_name(op, i), self.describe(*v)))
     }
 
     /// All results of a node.

@@ -15,8 +15,10 @@ pub mod infer;
 pub mod init;
 pub mod loc;
 pub mod op;
+pub mod rewrite;
 pub mod shape;
 pub mod tensor;
+pub mod users;
 
 pub use diag::{Diagnostic, Diagnostics};
 pub use dim::Dim;
@@ -26,5 +28,7 @@ pub use generated::scalar_ops::{BinaryOp, UnaryOp};
 pub use init::Initializer;
 pub use loc::Loc;
 pub use op::Op;
+pub use rewrite::{Rebuild, UnusedInputs, rebuild};
 pub use shape::{Shape, TensorType};
 pub use tensor::{Tensor, TensorError};
+pub use users::{Use, Users};
