@@ -103,6 +103,20 @@ impl Dim {
         }
     }
 
+    /// [`Dim::substitute`], unless something overflows.
+    pub fn checked_substitute(&self, env: &DimEnv) -> Option<Dim> {
+        let Dim::Expr(e) = self else { return Some(self.clone()) };
+        let mut constant = e.constant;
+        let mut rest = Vec::new();
+        for (s, c) in &e.terms {
+            match env.get(s) {
+                Some(v) => constant = constant.checked_add(c.checked_mul(*v)?)?,
+                None => rest.push((s.clone(), *c)),
+            }
+        }
+        Some(Dim::from_terms(rest, constant))
+    }
+
     /// The product, when at least one side is a number and nothing overflows.
     pub fn checked_mul(&self, other: &Dim) -> Option<Dim> {
         match (self, other) {

@@ -17,8 +17,10 @@ pub mod loc;
 pub mod op;
 pub mod rewrite;
 pub mod shape;
+pub mod specialize;
 pub mod tensor;
 pub mod users;
+pub mod verify;
 
 pub use diag::{Diagnostic, Diagnostics};
 pub use dim::Dim;

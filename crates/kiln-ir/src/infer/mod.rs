@@ -5,7 +5,8 @@
 //! - `op.Cn`: constraint `n` of the operator, numbered as in StableHLO where StableHLO has it;
 //! - `op.I0`: the number of operands; `op.In`: the element type or rank that operand `n` (from 1) may have;
 //! - `op.D1`: a size would not be a linear expression of the named dimensions;
-//! - `op.D2`: a size is negative, or too large for any machine.
+//! - `op.D2`: a size is negative, or too large for any machine;
+//! - `op.D3`: a named dimension is not an identifier.
 //!
 //! Nothing here panics, whatever the attributes: graphs from text and files come through here.
 
@@ -283,6 +284,9 @@ impl Cx<'_> {
 
     /// No size is negative, and the bytes are countable.
     fn check_size(&self, t: &TensorType) -> Result<(), Diagnostic> {
+        if let Some(s) = t.shape.iter().flat_map(Dim::symbols).find(|s| !crate::verify::is_identifier(s)) {
+            return Err(self.err("D3", "not a name for a dimension").label(format!("`{s}` in {t}")));
+        }
         if let Some((i, d)) = t.shape.iter().enumerate().find(|(_, d)| d.as_const().is_some_and(|n| n < 0)) {
             return Err(self.err("D2", "a size is negative").label(format!("size {d} in dim {i} of {t}")));
         }
