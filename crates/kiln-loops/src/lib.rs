@@ -4,6 +4,9 @@
 //! reductions with a combiner, and local scratch. Shapes are concrete. Both code generators lower it and share its analyses.
 //! It knows neither graphs nor targets.
 
+pub mod builder;
 pub mod ir;
+pub mod types;
 
+pub use builder::KernelBuilder;
 pub use ir::{Access, AxisId, Buf, Const, Expr, Index, Kernel, Local, Loop, LoopKind, Param, Reduction, Stmt, Var};
