@@ -64,29 +64,6 @@ impl KernelDType {
         }
     }
 
-    /// Size in bytes of one element in packed panels: f16 and bf16 are packed as f32.
-    pub(crate) const fn packed_size(self) -> usize {
-        match self {
-            KernelDType::F16 | KernelDType::BF16 => 4,
-            KernelDType::Bool
-            | KernelDType::I8
-            | KernelDType::I16
-            | KernelDType::I32
-            | KernelDType::I64
-            | KernelDType::U8
-            | KernelDType::U16
-            | KernelDType::U32
-            | KernelDType::U64
-            | KernelDType::F32
-            | KernelDType::F64 => self.size(),
-        }
-    }
-
-    /// Whether sums are kept in a wider type than the elements and rounded once at the end.
-    pub(crate) const fn accumulates_wider(self) -> bool {
-        self.packed_size() != self.size()
-    }
-
     /// The name as StableHLO writes it, for messages.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,14 +1,21 @@
 //! Element types as Rust types: how each is loaded, combined and stored.
 
+use crate::gemm::tile::Tiled;
 use crate::half_bits::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 
 /// A type that sums of products are computed in, and that packed panels hold.
-pub(crate) trait Packed: Copy + Send + Sync + PartialEq + 'static {
+pub(crate) trait Packed: Copy + Send + Sync + PartialEq + Tiled + 'static {
     /// The value that padding has and that sums start from.
     const ZERO: Self;
 
     /// `a * b + c`, as two operations or one, whichever is fast without knowing the processor.
     fn mul_add(a: Self, b: Self, c: Self) -> Self;
+
+    /// `a * b + c` in one operation where there is one: fast only in code compiled for processors that have it.
+    fn fused(a: Self, b: Self, c: Self) -> Self;
+
+    /// `a + b`.
+    fn add(a: Self, b: Self) -> Self;
 }
 
 /// A type that operands hold in memory.
@@ -16,11 +23,28 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     /// What it is computed in.
     type Packed: Packed;
 
+    /// Whether elements are computed with as they are: `Packed` is this type.
+    const IN_PLACE: bool;
+
     /// The value as computed with.
     fn widen(self) -> Self::Packed;
 
     /// The nearest value to a result.
     fn narrow(value: Self::Packed) -> Self;
+
+    /// Copies `to[p * width + i] = from[i][p]` for `i < 4`, `p < 4`.
+    ///
+    /// # Safety
+    /// All sixteen elements are readable, all sixteen destinations writable.
+    #[inline(always)]
+    unsafe fn transpose4(from: [*const Self; 4], to: *mut Self::Packed, width: usize) {
+        for p in 0..4 {
+            for i in 0..4 {
+                // SAFETY: as the caller promises.
+                unsafe { *to.add(p * width + i) = (*from[i].add(p)).widen() };
+            }
+        }
+    }
 }
 
 macro_rules! integer {
@@ -32,10 +56,22 @@ macro_rules! integer {
             fn mul_add(a: Self, b: Self, c: Self) -> Self {
                 a.wrapping_mul(b).wrapping_add(c)
             }
+
+            #[inline(always)]
+            fn fused(a: Self, b: Self, c: Self) -> Self {
+                <Self as Packed>::mul_add(a, b, c)
+            }
+
+            #[inline(always)]
+            fn add(a: Self, b: Self) -> Self {
+                a.wrapping_add(b)
+            }
         }
 
         impl Element for $type {
             type Packed = $type;
+
+            const IN_PLACE: bool = true;
 
             #[inline(always)]
             fn widen(self) -> $type {
@@ -51,7 +87,7 @@ macro_rules! integer {
 }
 
 macro_rules! float {
-    ($($type:ty),*) => {$(
+    ($type:ty $(, $transpose:item)?) => {
         impl Packed for $type {
             const ZERO: Self = 0.0;
 
@@ -64,10 +100,22 @@ macro_rules! float {
                     a * b + c
                 }
             }
+
+            #[inline(always)]
+            fn fused(a: Self, b: Self, c: Self) -> Self {
+                <$type>::mul_add(a, b, c)
+            }
+
+            #[inline(always)]
+            fn add(a: Self, b: Self) -> Self {
+                a + b
+            }
         }
 
         impl Element for $type {
             type Packed = $type;
+
+            const IN_PLACE: bool = true;
 
             #[inline(always)]
             fn widen(self) -> $type {
@@ -78,12 +126,31 @@ macro_rules! float {
             fn narrow(value: $type) -> $type {
                 value
             }
+
+            $($transpose)?
         }
-    )*};
+    };
 }
 
 integer!(i8, i16, i32, i64, u8, u16, u32, u64);
-float!(f32, f64);
+float!(f64);
+float!(
+    f32,
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn transpose4(from: [*const f32; 4], to: *mut f32, width: usize) {
+        use core::arch::x86_64::*;
+        // SAFETY: as the caller promises; SSE is part of x86-64.
+        unsafe {
+            let [mut r0, mut r1, mut r2, mut r3] = from.map(|row| _mm_loadu_ps(row));
+            _MM_TRANSPOSE4_PS(&mut r0, &mut r1, &mut r2, &mut r3);
+            _mm_storeu_ps(to, r0);
+            _mm_storeu_ps(to.add(width), r1);
+            _mm_storeu_ps(to.add(2 * width), r2);
+            _mm_storeu_ps(to.add(3 * width), r3);
+        }
+    }
+);
 
 /// A truth value in a byte: 0 is false, anything else true; results are 0 or 1.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -97,10 +164,23 @@ impl Packed for Truth {
     fn mul_add(a: Self, b: Self, c: Self) -> Self {
         Truth(a.0 & b.0 | c.0)
     }
+
+    #[inline(always)]
+    fn fused(a: Self, b: Self, c: Self) -> Self {
+        Packed::mul_add(a, b, c)
+    }
+
+    #[inline(always)]
+    fn add(a: Self, b: Self) -> Self {
+        Truth(a.0 | b.0)
+    }
 }
 
 impl Element for Truth {
     type Packed = Truth;
+
+    // Bytes other than 0 and 1 are normalized when they are packed.
+    const IN_PLACE: bool = false;
 
     #[inline(always)]
     fn widen(self) -> Truth {
@@ -126,6 +206,8 @@ pub(crate) struct Bf16(pub(crate) u16);
 impl Element for F16 {
     type Packed = f32;
 
+    const IN_PLACE: bool = false;
+
     #[inline(always)]
     fn widen(self) -> f32 {
         f16_to_f32(self.0)
@@ -139,6 +221,8 @@ impl Element for F16 {
 
 impl Element for Bf16 {
     type Packed = f32;
+
+    const IN_PLACE: bool = false;
 
     #[inline(always)]
     fn widen(self) -> f32 {

@@ -14,6 +14,7 @@ pub mod conv;
 pub mod dot;
 mod dtype;
 mod element;
+mod gemm;
 pub mod half_bits;
 mod library;
 mod parallel;
@@ -24,5 +25,7 @@ pub use abi::{EntryFn, KernelFn, LibraryCallSite, LibraryFn, RunContext};
 pub use conv::{ConvDim, ConvParams};
 pub use dot::{BatchDim, DotParams};
 pub use dtype::KernelDType;
+#[doc(hidden)]
+pub use gemm::isa::{Isa, with_isa};
 pub use library::LibraryOp;
 pub use pool::{ThreadPool, available_parallelism};

@@ -17,6 +17,11 @@ impl<'a> Threads<'a> {
         Threads(unsafe { ctx.as_ref().and_then(|ctx| ctx.pool.as_ref()) })
     }
 
+    /// The calling thread alone.
+    pub(crate) fn none() -> Threads<'a> {
+        Threads(None)
+    }
+
     /// How many threads there are.
     pub(crate) fn count(self) -> usize {
         self.0.map_or(1, ThreadPool::threads)

@@ -95,14 +95,29 @@ impl DotParams {
     /// Says which parameter is wrong.
     pub fn validate(&self) -> Result<(), String> {
         self.operand_bytes()?;
+        check_distinct("c", &self.dims(|dim| dim.c_stride, (self.m, self.c_row), (self.n, self.c_col)))
+    }
+
+    /// Whether C has no elements.
+    fn is_empty(&self) -> bool {
+        self.m == 0 || self.n == 0 || self.batch.iter().any(|dim| dim.extent == 0)
+    }
+
+    /// Checks that sizes can be multiplied.
+    fn check_sizes(&self) -> Result<(), String> {
         let mut sizes = vec![self.m, self.n, self.k.max(1)];
         sizes.extend(self.batch.iter().map(|dim| dim.extent));
         checked_product("batch, m, n, k", &sizes)?;
-        check_distinct("c", &self.dims(|dim| dim.c_stride, (self.m, self.c_row), (self.n, self.c_col)))
+        let batch_dims = self.batch.iter().filter(|dim| dim.extent != 1).count();
+        if batch_dims > MAX_BATCH_DIMS {
+            return Err(format!("{batch_dims} batch dimensions; at most {MAX_BATCH_DIMS} are supported"));
+        }
+        Ok(())
     }
 
     /// Name and bytes of each operand as far as it is accessed: a, b, c.
     pub(crate) fn operand_bytes(&self) -> Result<[(&'static str, usize); 3], String> {
+        self.check_sizes()?;
         let size = self.dtype.size();
         let a = span("a", &self.dims(|dim| dim.a_stride, (self.m, self.a_row), (self.k, self.a_col)))?;
         let b = span("b", &self.dims(|dim| dim.b_stride, (self.k, self.b_row), (self.n, self.b_col)))?;
@@ -122,29 +137,96 @@ impl DotParams {
     }
 }
 
-mod naive;
+mod canonical;
+
+use crate::element::{Element, with_element};
+use crate::gemm::driver::{MAX_BATCH_DIMS, Operands};
+use crate::gemm::isa::Isa;
+use crate::parallel::Threads;
+use canonical::Canonical;
 
 impl DotParams {
-    /// Bytes of workspace, 64-byte aligned; 0: no workspace operand.
+    /// Bytes of workspace that the kernel needs as its last operand, 64-byte aligned; 0: none is passed. The same
+    /// for every number of threads and every processor. Meaningful for parameters that pass
+    /// [`DotParams::validate`].
     pub fn workspace_bytes(&self) -> usize {
-        0
+        if self.is_empty() {
+            return 0;
+        }
+        with_element!(self.dtype, T => Canonical::<T>::new(self).gemm.workspace_bytes())
+    }
+
+    /// Bytes of operand b in packed form. Meaningful for parameters that pass [`DotParams::validate`].
+    pub fn packed_b_bytes(&self) -> usize {
+        self.checked_packed_b_bytes().unwrap_or(usize::MAX)
     }
 
     fn checked_packed_b_bytes(&self) -> Result<usize, String> {
-        Err("prepacked operands are not supported yet".into())
+        if self.is_empty() {
+            return Ok(0);
+        }
+        with_element!(self.dtype, T => Canonical::<T>::new(self).packed_bytes())
+            .ok_or_else(|| "b: the packed operand is too large".into())
+    }
+
+    /// Packs operand b, laid out as the strides say in `src`, into `dst` for a kernel with
+    /// [`DotParams::prepacked_b`]. The format is the same on every processor; it changes only with the version of
+    /// this crate.
+    ///
+    /// # Errors
+    /// The parameters are invalid, `src` is too small, or `dst` is not [`DotParams::packed_b_bytes`] long.
+    pub fn pack_b(&self, src: &[u8], dst: &mut [u8]) -> Result<(), String> {
+        let strided = DotParams { prepacked_b: false, ..self.clone() };
+        strided.validate()?;
+        let [_, (_, needed), _] = strided.operand_bytes()?;
+        if src.len() < needed {
+            return Err(format!("pack_b: the operand has {} bytes, {needed} are needed", src.len()));
+        }
+        let packed = self.checked_packed_b_bytes()?;
+        if dst.len() != packed {
+            return Err(format!("pack_b: the destination has {} bytes, {packed} are needed", dst.len()));
+        }
+        if !self.is_empty() {
+            with_element!(self.dtype, T => Canonical::<T>::new(&strided).pack(src, dst));
+        }
+        Ok(())
     }
 }
 
 /// The dot kernel: see [`DotParams`].
 ///
 /// # Safety
-/// `params` points at a [`DotParams`] that passed [`crate::LibraryOp::check_bounds`] for the operands in `bufs`.
-pub unsafe extern "C" fn run_dot(_ctx: *const RunContext, params: *const c_void, bufs: *const *mut u8) {
+/// `params` points at a [`DotParams`], and `bufs` at the operands that it passed
+/// [`crate::LibraryOp::check_bounds`] for: a, b, c and, where needed, the workspace (64-byte aligned), the others
+/// aligned to their element size. c overlaps none of the others. `ctx` is null or valid.
+pub unsafe extern "C" fn run_dot(ctx: *const RunContext, params: *const c_void, bufs: *const *mut u8) {
     // SAFETY: as above.
     unsafe {
-        let p = &*params.cast::<DotParams>();
-        crate::element::with_element!(p.dtype, T => {
-            naive::run::<T>(p, (*bufs).cast(), (*bufs.add(1)).cast(), (*bufs.add(2)).cast())
-        });
+        let params = &*params.cast::<DotParams>();
+        if params.is_empty() {
+            return;
+        }
+        let threads = Threads::of(ctx);
+        with_element!(params.dtype, T => run_typed::<T>(params, threads, bufs));
+    }
+}
+
+/// # Safety
+/// As for [`run_dot`], with `T` the element type.
+unsafe fn run_typed<T: Element>(params: &DotParams, threads: Threads<'_>, bufs: *const *mut u8) {
+    let canonical = Canonical::<T>::new(params);
+    let isa = Isa::current();
+    // SAFETY: as above; the workspace operand is there exactly when it is needed.
+    unsafe {
+        let [a, b, c] = [*bufs, *bufs.add(1), *bufs.add(2)];
+        let (a, b) = if canonical.swapped { (b, a) } else { (a, b) };
+        let mut operands = Operands::<T> { a: a.cast(), b: b.cast(), c: c.cast(), workspace: core::ptr::null_mut() };
+        if canonical.run_as_gemv(threads, isa, operands) {
+            return;
+        }
+        if canonical.gemm.workspace_bytes() > 0 {
+            operands.workspace = *bufs.add(3);
+        }
+        canonical.gemm.run(threads, isa, operands);
     }
 }

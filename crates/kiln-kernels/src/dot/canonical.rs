@@ -1,0 +1,208 @@
+//! From parameters to the form that the engine computes.
+
+use super::DotParams;
+use crate::element::Element;
+use crate::gemm::blocking::{block_terms, packed_elements};
+use crate::gemm::driver::{Batch, Batches, Gemm, Operands, Side};
+use crate::gemm::gemv::Gemv;
+use crate::gemm::isa::Isa;
+use crate::gemm::map::DimMap;
+use crate::gemm::pack::{PanelRange, PanelSource, Strided};
+use crate::gemm::tile::{PANEL_M, panel_n};
+use crate::parallel::Threads;
+
+/// A product with its orientation chosen and shared operands recognized.
+pub(super) struct Canonical<T: Element> {
+    /// Whether the transposed problem is computed: rows and columns, a and b change places.
+    pub(super) swapped: bool,
+    /// The product to compute; its operand a is the row side (b of the parameters when swapped).
+    pub(super) gemm: Gemm<'static, T>,
+    /// Operand b of the parameters in memory.
+    b: Strided,
+    /// Number of matrices in packed b, and for each batch dimension their distance in strided b.
+    matrices: Batches,
+}
+
+impl<T: Element> Canonical<T> {
+    /// The form of parameters that passed validation.
+    pub(super) fn new(params: &DotParams) -> Canonical<T> {
+        // Columns of C must be adjacent for the micro-kernel to store its vectors.
+        let swapped = (params.c_col != 1 || params.n == 1) && params.c_row == 1 && params.m > 1;
+        let (k, a_terms, b_terms) =
+            (params.k, DimMap::affine(params.k, params.a_col), DimMap::affine(params.k, params.b_row));
+        let a = Strided { lanes: DimMap::affine(params.m, params.a_row), terms: a_terms };
+        let b = Strided { lanes: DimMap::affine(params.n, params.b_col), terms: b_terms };
+        let (mut rows, cols) = if swapped { (b, a) } else { (a, b) };
+        let (m_stride, n_stride) = (params.c_row, params.c_col);
+        let c_maps = (DimMap::affine(params.m, m_stride), DimMap::affine(params.n, n_stride));
+        let (mut c_rows, c_cols) = if swapped { (c_maps.1, c_maps.0) } else { c_maps };
+
+        // A batch dimension along which the column side is shared is just more rows. Folded from the inside out.
+        let mut kept = [Batch::default(); crate::gemm::driver::MAX_BATCH_DIMS];
+        let mut count = 0;
+        for dim in params.batch.iter().rev().filter(|dim| dim.extent != 1) {
+            let (row_stride, col_stride) =
+                if swapped { (dim.b_stride, dim.a_stride) } else { (dim.a_stride, dim.b_stride) };
+            if col_stride == 0 && rows.lanes.has_room() && c_rows.has_room() {
+                rows.lanes.push_outer(dim.extent, row_stride);
+                c_rows.push_outer(dim.extent, dim.c_stride);
+            } else {
+                kept[count] = Batch { extent: dim.extent, a: row_stride, b: col_stride, c: dim.c_stride };
+                count += 1;
+            }
+        }
+        let (mut batches, mut matrices) = (Batches::default(), Batches::default());
+        let b_stride = |batch: &Batch| if swapped { batch.a } else { batch.b };
+        // Matrices of packed b inside each dimension.
+        let mut inside = kept[..count].iter().filter(|dim| b_stride(dim) != 0).map(|dim| dim.extent).product::<usize>();
+        for dim in kept[..count].iter().rev() {
+            let mut batch = *dim;
+            if b_stride(dim) != 0 {
+                inside /= dim.extent.max(1);
+                matrices.push_inner(Batch { extent: dim.extent, a: 0, b: b_stride(dim), c: inside as isize });
+            }
+            if params.prepacked_b {
+                let index = if b_stride(dim) == 0 { 0 } else { inside as isize };
+                *(if swapped { &mut batch.a } else { &mut batch.b }) = index;
+            }
+            batches.push_inner(batch);
+        }
+        let b = if swapped { rows } else { cols };
+        let (m, n) = (rows.lanes.size(), cols.lanes.size());
+        let sides = match (params.prepacked_b, swapped) {
+            (false, _) => (Side::Strided(rows), Side::Strided(cols)),
+            (true, false) => (Side::Strided(rows), Side::Packed),
+            (true, true) => (Side::Packed, Side::Strided(cols)),
+        };
+        let gemm = Gemm { m, n, k, batches, a: sides.0, b: sides.1, c_rows, c_cols };
+        Canonical { swapped, gemm, b, matrices }
+    }
+
+    /// Lanes per panel of packed b.
+    fn width(&self) -> usize {
+        if self.swapped { PANEL_M } else { panel_n(size_of::<T::Packed>()) }
+    }
+
+    /// Bytes of packed b; `None` when they cannot be counted.
+    pub(super) fn packed_bytes(&self) -> Option<usize> {
+        packed_elements(self.b.lanes.size(), self.gemm.k, self.width())?
+            .checked_mul(self.matrices.count())?
+            .checked_mul(size_of::<T::Packed>())
+    }
+
+    /// Packs operand b; both slices have been checked for their sizes.
+    pub(super) fn pack(&self, src: &[u8], dst: &mut [u8]) {
+        let src = Aligned::copy_of(src);
+        let mut packed = Aligned::zeros(dst.len());
+        let (lanes, k, width) = (self.b.lanes.size(), self.gemm.k, self.width());
+        let padded = lanes.next_multiple_of(width);
+        let most = block_terms(k, size_of::<T::Packed>());
+        for matrix in 0..self.matrices.count() {
+            let [_, offset, index] = self.matrices.offsets(matrix);
+            for term in (0..k).step_by(most) {
+                let terms = most.min(k - term);
+                for lane in (0..lanes).step_by(width) {
+                    let range = PanelRange { lane, lanes: width.min(lanes - lane), term, terms, width };
+                    let at = index as usize * padded * k + term * padded + lane * terms;
+                    // SAFETY: the sizes of both slices were checked against the same maps.
+                    unsafe {
+                        let from = src.as_ptr().cast::<T>().offset(offset);
+                        self.b.pack(from, range, packed.as_mut_ptr().cast::<T::Packed>().add(at));
+                    }
+                }
+            }
+        }
+        packed.copy_to(dst);
+    }
+
+    /// Computes the product as a vector times a matrix, if it is one in a form that is supported.
+    ///
+    /// # Safety
+    /// As for [`Gemm::run`], except for the workspace, which is not used.
+    pub(super) unsafe fn run_as_gemv(&self, threads: Threads<'_>, isa: Isa, operands: Operands<T>) -> bool {
+        let gemm = &self.gemm;
+        let (Side::Strided(rows), Side::Strided(cols)) = (&gemm.a, &gemm.b) else { return false };
+        if !T::IN_PLACE || (gemm.m != 1 && gemm.n != 1) || gemm.k == 0 {
+            return false;
+        }
+        // The vector's side has one lane; the matrix is the other.
+        let vector_is_a = gemm.m == 1;
+        let (vector, matrix, result) = if vector_is_a { (rows, cols, gemm.c_cols) } else { (cols, rows, gemm.c_rows) };
+        let strides = (
+            vector.terms.single_stride(),
+            matrix.lanes.single_stride(),
+            matrix.terms.single_stride(),
+            result.single_stride(),
+        );
+        let (Some(x_stride), Some(lane_stride), Some(term_stride), Some(y_stride)) = strides else { return false };
+        let product = |batch: usize| {
+            // As a whole: only the structure may be shared between threads.
+            let operands = &operands;
+            let [a, b, c] = gemm.batches.offsets(batch);
+            let (x, matrix) = (operands.a.wrapping_offset(a), operands.b.wrapping_offset(b));
+            let (x, matrix) = if vector_is_a { (x, matrix) } else { (matrix, x) };
+            Gemv::<T::Packed> {
+                n: if vector_is_a { gemm.n } else { gemm.m },
+                k: gemm.k,
+                x: x.cast(),
+                x_stride,
+                matrix: matrix.cast(),
+                lane_stride,
+                term_stride,
+                y: operands.c.wrapping_offset(c).cast(),
+                y_stride,
+            }
+        };
+        if !product(0).is_supported() {
+            return false;
+        }
+        let batches = gemm.batches.count();
+        if batches == 1 {
+            // SAFETY: as the caller promises.
+            unsafe { product(0).run(threads, isa) };
+            return true;
+        }
+        // Inside a piece of a parallel loop the products run serially.
+        let grain = (1usize << 15).div_ceil((gemm.m * gemm.n * gemm.k).max(1));
+        threads.run(batches, grain, &|start, end| {
+            for batch in start..end {
+                // SAFETY: as the caller promises; products have disjoint results.
+                unsafe { product(batch).run(Threads::none(), isa) };
+            }
+        });
+        true
+    }
+}
+
+/// Bytes with the alignment of any element, so that packing can read and write elements.
+struct Aligned {
+    words: Vec<u128>,
+    len: usize,
+}
+
+impl Aligned {
+    fn zeros(len: usize) -> Aligned {
+        Aligned { words: vec![0; len.div_ceil(16)], len }
+    }
+
+    fn copy_of(bytes: &[u8]) -> Aligned {
+        let mut copy = Aligned::zeros(bytes.len());
+        // SAFETY: the words have room for the bytes.
+        unsafe { copy.as_mut_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+        copy
+    }
+
+    fn copy_to(&self, bytes: &mut [u8]) {
+        let len = self.len.min(bytes.len());
+        // SAFETY: both have at least `len` bytes.
+        unsafe { bytes.as_mut_ptr().copy_from_nonoverlapping(self.as_ptr(), len) };
+    }
+
+    fn as_ptr(&self) -> *const u8 {
+        self.words.as_ptr().cast()
+    }
+
+    fn as_mut_ptr(&mut self) -> *mut u8 {
+        self.words.as_mut_ptr().cast()
+    }
+}

@@ -1,0 +1,549 @@
+//! The loops around the micro-kernel: packing and computing block by block.
+
+use super::blocking::{Blocks, Shape, SideShape};
+use super::isa::Isa;
+use super::map::DimMap;
+use super::pack::{PanelRange, PanelSource, Strided};
+use super::tile::{MAX_PANEL_N, PANEL_M, TileArgs, TileKernel, Tiled, panel_n};
+use crate::element::{Element, Packed};
+use crate::parallel::Threads;
+
+/// Most batch dimensions of a product.
+pub(crate) const MAX_BATCH_DIMS: usize = 8;
+
+/// Elements that a thread should pack at least, to be worth waking.
+const PACK_GRAIN: usize = 1 << 14;
+
+/// Terms that a thread should compute at least, to be worth waking.
+const COMPUTE_GRAIN: usize = 1 << 16;
+
+/// Pieces of work per thread to aim for, so that threads finish together.
+const TASKS_PER_THREAD: usize = 3;
+
+/// Where the panels of one operand come from.
+#[derive(Clone, Copy)]
+pub(crate) enum Side<'a, T: Element> {
+    /// A matrix in memory.
+    Strided(Strided),
+    /// Anything that can fill panels.
+    Computed(&'a dyn PanelSource<T>),
+    /// Panels of the whole operand, packed before ([`super::blocking::packed_elements`] each).
+    Packed,
+}
+
+/// One batch dimension: extent and the distances in the operands. For a packed operand the distance counts matrices.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Batch {
+    pub(crate) extent: usize,
+    pub(crate) a: isize,
+    pub(crate) b: isize,
+    pub(crate) c: isize,
+}
+
+/// The batch dimensions, outermost first.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Batches {
+    len: usize,
+    dims: [Batch; MAX_BATCH_DIMS],
+}
+
+impl Batches {
+    /// Adds a dimension inside the others; [`MAX_BATCH_DIMS`] fit.
+    pub(crate) fn push_inner(&mut self, dim: Batch) {
+        if dim.extent != 1 {
+            self.dims[self.len] = dim;
+            self.len += 1;
+        }
+    }
+
+    /// Number of products.
+    pub(crate) fn count(&self) -> usize {
+        self.dims[..self.len].iter().map(|dim| dim.extent).product()
+    }
+
+    /// Offsets in a, b and c of one product.
+    pub(crate) fn offsets(&self, index: usize) -> [isize; 3] {
+        let mut rest = index;
+        let mut offsets = [0; 3];
+        for dim in self.dims[..self.len].iter().rev() {
+            let digit = (rest % dim.extent) as isize;
+            rest /= dim.extent;
+            offsets = [offsets[0] + digit * dim.a, offsets[1] + digit * dim.b, offsets[2] + digit * dim.c];
+        }
+        offsets
+    }
+}
+
+/// A batched product, oriented so that the columns of C are adjacent in memory if either direction is.
+pub(crate) struct Gemm<'a, T: Element> {
+    pub(crate) m: usize,
+    pub(crate) n: usize,
+    pub(crate) k: usize,
+    pub(crate) batches: Batches,
+    pub(crate) a: Side<'a, T>,
+    pub(crate) b: Side<'a, T>,
+    pub(crate) c_rows: DimMap,
+    pub(crate) c_cols: DimMap,
+}
+
+/// The memory of a product.
+#[derive(Clone, Copy)]
+pub(crate) struct Operands<T> {
+    pub(crate) a: *const T,
+    pub(crate) b: *const T,
+    pub(crate) c: *mut T,
+    pub(crate) workspace: *mut u8,
+}
+
+// SAFETY: threads write disjoint parts of c and of the workspace, and only read a and b.
+unsafe impl<T> Sync for Operands<T> {}
+
+/// One step of the blocked loops: ranges of products, rows, columns and terms.
+#[derive(Clone, Copy)]
+struct Block {
+    first: usize,
+    products: usize,
+    row: usize,
+    rows: usize,
+    col: usize,
+    cols: usize,
+    term: usize,
+    terms: usize,
+}
+
+impl<T: Element> Gemm<'_, T> {
+    fn shape(&self) -> Shape {
+        let side = |side: &Side<'_, T>, unit_lanes: bool| match side {
+            Side::Strided(matrix) => SideShape {
+                readable: T::IN_PLACE
+                    && matrix.terms.single_stride().is_some()
+                    && matrix
+                        .lanes
+                        .single_stride()
+                        .is_some_and(|stride| !unit_lanes || stride == 1 || matrix.lanes.size() == 1),
+                prepacked: false,
+            },
+            Side::Computed(_) => SideShape { readable: false, prepacked: false },
+            Side::Packed => SideShape { readable: false, prepacked: true },
+        };
+        Shape {
+            m: self.m,
+            n: self.n,
+            k: self.k,
+            batches: self.batches.count(),
+            size: size_of::<T::Packed>(),
+            wide: size_of::<T::Packed>() != size_of::<T>(),
+            a: side(&self.a, false),
+            b: side(&self.b, true),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.m == 0 || self.n == 0 || self.batches.count() == 0
+    }
+
+    /// Bytes of workspace that [`Gemm::run`] uses.
+    pub(crate) fn workspace_bytes(&self) -> usize {
+        if self.is_empty() || self.k == 0 { 0 } else { Blocks::new(&self.shape()).bytes }
+    }
+
+    /// Computes the product.
+    ///
+    /// # Safety
+    /// The operands hold the elements that the maps reach, c overlaps none of the others, and the workspace has
+    /// [`Gemm::workspace_bytes`] bytes at an address aligned for the packed type.
+    pub(crate) unsafe fn run(&self, threads: Threads<'_>, isa: Isa, operands: Operands<T>) {
+        if self.is_empty() {
+            return;
+        }
+        if self.k == 0 {
+            // SAFETY: as the caller promises.
+            unsafe { self.fill_zero(operands.c) };
+            return;
+        }
+        let blocks = Blocks::new(&self.shape());
+        let run = Run { gemm: self, blocks, operands, threads, kernel: <T::Packed as Tiled>::kernel(isa) };
+        // SAFETY: as the caller promises.
+        unsafe { run.all_blocks() };
+    }
+
+    unsafe fn fill_zero(&self, c: *mut T) {
+        let zero = T::narrow(T::Packed::ZERO);
+        for batch in 0..self.batches.count() {
+            let [_, _, offset] = self.batches.offsets(batch);
+            for i in 0..self.m {
+                let row = offset + self.c_rows.offset(i);
+                for j in 0..self.n {
+                    // SAFETY: an element of c.
+                    unsafe { *c.offset(row + self.c_cols.offset(j)) = zero };
+                }
+            }
+        }
+    }
+}
+
+/// A product on its way.
+struct Run<'a, T: Element> {
+    gemm: &'a Gemm<'a, T>,
+    blocks: Blocks,
+    operands: Operands<T>,
+    threads: Threads<'a>,
+    kernel: TileKernel<T::Packed>,
+}
+
+// The methods of this block all rely on the promises of `Gemm::run`.
+impl<T: Element> Run<'_, T> {
+    unsafe fn all_blocks(&self) {
+        let gemm = self.gemm;
+        let batches = gemm.batches.count();
+        for first in (0..batches).step_by(self.blocks.group) {
+            let products = self.blocks.group.min(batches - first);
+            for col in (0..gemm.n).step_by(self.blocks.cols) {
+                let cols = self.blocks.cols.min(gemm.n - col);
+                let block = Block { first, products, row: 0, rows: gemm.m, col, cols, term: 0, terms: gemm.k };
+                // SAFETY: the ranges are inside the problem.
+                unsafe {
+                    if self.blocks.c_slot > 0 {
+                        self.wide_columns(block);
+                    } else {
+                        self.columns(block);
+                    }
+                }
+            }
+        }
+    }
+
+    /// All rows and terms of a block of columns: B is packed once per block of terms.
+    unsafe fn columns(&self, all: Block) {
+        for term in (0..all.terms).step_by(self.blocks.terms) {
+            let block = Block { term, terms: self.blocks.terms.min(all.terms - term), ..all };
+            // SAFETY: a block of the problem.
+            unsafe { self.pack_b(block) };
+            for row in (0..all.rows).step_by(self.blocks.rows) {
+                let block = Block { row, rows: self.blocks.rows.min(all.rows - row), ..block };
+                // SAFETY: a block of the problem.
+                unsafe {
+                    self.pack_a(block);
+                    self.compute(block);
+                }
+            }
+        }
+    }
+
+    /// The same with sums in the wider copy of C, which must be complete before it is rounded.
+    unsafe fn wide_columns(&self, all: Block) {
+        for row in (0..all.rows).step_by(self.blocks.rows) {
+            let rows = Block { row, rows: self.blocks.rows.min(all.rows - row), ..all };
+            for term in (0..all.terms).step_by(self.blocks.terms) {
+                let block = Block { term, terms: self.blocks.terms.min(all.terms - term), ..rows };
+                // SAFETY: a block of the problem.
+                unsafe {
+                    self.pack_b(block);
+                    self.pack_a(block);
+                    self.compute(block);
+                }
+            }
+            // SAFETY: the block's sums are complete.
+            unsafe { self.store_wide(rows) };
+        }
+    }
+
+    /// A region of the workspace.
+    fn region(&self, index: usize) -> *mut T::Packed {
+        self.operands.workspace.wrapping_add(self.blocks.offsets[index]).cast()
+    }
+
+    unsafe fn pack_a(&self, block: Block) {
+        if self.blocks.pack_a {
+            let slots = (self.region(0), self.blocks.a_slot);
+            // SAFETY: the rows and terms of a block fit a slot.
+            unsafe { self.pack(&self.gemm.a, 0, block, (block.row, block.rows), PANEL_M, slots) };
+        }
+    }
+
+    unsafe fn pack_b(&self, block: Block) {
+        if self.blocks.pack_b {
+            let width = panel_n(size_of::<T::Packed>());
+            let slots = (self.region(1), self.blocks.b_slot);
+            // SAFETY: the columns and terms of a block fit a slot.
+            unsafe { self.pack(&self.gemm.b, 1, block, (block.col, block.cols), width, slots) };
+        }
+    }
+
+    /// Packs the lanes of one operand for all products of a block.
+    unsafe fn pack(
+        &self,
+        side: &Side<'_, T>,
+        operand: usize,
+        block: Block,
+        (lane, lanes): (usize, usize),
+        width: usize,
+        (slots, slot): (*mut T::Packed, usize),
+    ) {
+        let source: &dyn PanelSource<T> = match side {
+            Side::Strided(matrix) => matrix,
+            Side::Computed(source) => *source,
+            Side::Packed => return,
+        };
+        let panels = lanes.div_ceil(width);
+        let slots = SharedMut(slots);
+        let base = [self.operands.a, self.operands.b][operand];
+        let base = SharedMut(base.cast_mut());
+        let grain = PACK_GRAIN.div_ceil(width * block.terms);
+        self.threads.run(block.products * panels, grain, &|start, end| {
+            for task in start..end {
+                let (product, panel) = (task / panels, task % panels);
+                let at = panel * width;
+                let range = PanelRange {
+                    lane: lane + at,
+                    lanes: width.min(lanes - at),
+                    term: block.term,
+                    terms: block.terms,
+                    width,
+                };
+                let offset = self.gemm.batches.offsets(block.first + product)[operand];
+                // SAFETY: the panel is inside the operand and inside its slot.
+                unsafe {
+                    let to = slots.get().add(product * slot + at * block.terms);
+                    source.pack(base.get().cast_const().offset(offset), range, to);
+                }
+            }
+        });
+    }
+
+    unsafe fn compute(&self, block: Block) {
+        let (row_panels, task_panels, task_cols) = self.tasks(block);
+        let row_tasks = row_panels.div_ceil(task_panels);
+        let col_tasks = block.cols.div_ceil(task_cols);
+        let terms = (task_panels * PANEL_M).min(block.rows) * task_cols.min(block.cols) * block.terms;
+        let tasks = block.products * row_tasks * col_tasks;
+        self.threads.run(tasks, COMPUTE_GRAIN.div_ceil(terms.max(1)), &|start, end| {
+            for task in start..end {
+                let (rest, row) = (task / row_tasks, task % row_tasks * task_panels * PANEL_M);
+                let (product, col) = (rest / col_tasks, rest % col_tasks * task_cols);
+                let rows = (task_panels * PANEL_M).min(block.rows - row);
+                let cols = task_cols.min(block.cols - col);
+                // SAFETY: the tiles are inside the block; tasks are disjoint.
+                unsafe { self.tiles(block, product, (row, rows), (col, cols)) };
+            }
+        });
+    }
+
+    /// Row panels of the block, row panels per task and columns per task.
+    fn tasks(&self, block: Block) -> (usize, usize, usize) {
+        let row_panels = block.rows.div_ceil(PANEL_M);
+        let mut task_cols = self.blocks.task_cols;
+        if self.threads.count() == 1 {
+            return (row_panels, row_panels, task_cols);
+        }
+        let wanted = self.threads.count() * TASKS_PER_THREAD;
+        let row_tasks = wanted.div_ceil(block.products * block.cols.div_ceil(task_cols)).clamp(1, row_panels);
+        let width = panel_n(size_of::<T::Packed>());
+        let col_tasks = wanted.div_ceil(block.products * row_tasks);
+        task_cols = task_cols.min(block.cols.div_ceil(width).div_ceil(col_tasks) * width);
+        (row_panels, row_panels.div_ceil(row_tasks), task_cols)
+    }
+
+    /// All tiles of one task.
+    unsafe fn tiles(&self, block: Block, product: usize, (row, rows): (usize, usize), (col, cols): (usize, usize)) {
+        let width = panel_n(size_of::<T::Packed>());
+        let offsets = self.gemm.batches.offsets(block.first + product);
+        for i in (row..row + rows).step_by(PANEL_M) {
+            let m = PANEL_M.min(row + rows - i);
+            // SAFETY: a panel of the block.
+            let (a, a_row, a_col) = unsafe { self.a_panel(block, product, i, offsets[0]) };
+            for j in (col..col + cols).step_by(width) {
+                let n = width.min(col + cols - j);
+                // SAFETY: panels and tile of the block.
+                unsafe {
+                    let (b, b_row) = self.b_panel(block, product, j, offsets[1]);
+                    let tile = TileArgs {
+                        m,
+                        n,
+                        k: block.terms,
+                        a,
+                        a_row,
+                        a_col,
+                        b,
+                        b_row,
+                        c: core::ptr::null_mut(),
+                        c_row: 0,
+                        accumulate: block.term > 0,
+                    };
+                    self.tile(block, product, (i, j), offsets[2], tile);
+                }
+            }
+        }
+    }
+
+    /// Pointer and strides of the panel of A at row `i` of the block.
+    unsafe fn a_panel(
+        &self,
+        block: Block,
+        product: usize,
+        i: usize,
+        offset: isize,
+    ) -> (*const T::Packed, isize, isize) {
+        let packed = |base: *const T::Packed| (base, 1, PANEL_M as isize);
+        match &self.gemm.a {
+            Side::Packed => packed(self.prepacked(self.operands.a, offset, self.gemm.m, block, block.row + i, PANEL_M)),
+            Side::Strided(matrix) if !self.blocks.pack_a => {
+                let row = matrix.lanes.inner_stride();
+                let col = matrix.terms.inner_stride();
+                let at = offset + (block.row + i) as isize * row + block.term as isize * col;
+                (self.operands.a.wrapping_offset(at).cast(), row, col)
+            }
+            Side::Strided(_) | Side::Computed(_) => {
+                packed(self.region(0).wrapping_add(product * self.blocks.a_slot + i * block.terms))
+            }
+        }
+    }
+
+    /// Pointer and distance between rows of the panel of B at column `j` of the block.
+    unsafe fn b_panel(&self, block: Block, product: usize, j: usize, offset: isize) -> (*const T::Packed, isize) {
+        let width = panel_n(size_of::<T::Packed>());
+        match &self.gemm.b {
+            Side::Packed => {
+                (self.prepacked(self.operands.b, offset, self.gemm.n, block, block.col + j, width), width as isize)
+            }
+            Side::Strided(matrix) if !self.blocks.pack_b => {
+                let row = matrix.terms.inner_stride();
+                let at = offset + (block.col + j) as isize + block.term as isize * row;
+                (self.operands.b.wrapping_offset(at).cast(), row)
+            }
+            Side::Strided(_) | Side::Computed(_) => {
+                let at = product * self.blocks.b_slot + j * block.terms;
+                (self.region(1).cast_const().wrapping_add(at), width as isize)
+            }
+        }
+    }
+
+    /// The panel at `lane` in an operand that was packed as a whole.
+    fn prepacked(
+        &self,
+        base: *const T,
+        matrix: isize,
+        lanes: usize,
+        block: Block,
+        lane: usize,
+        width: usize,
+    ) -> *const T::Packed {
+        let padded = lanes.next_multiple_of(width);
+        let at = matrix as usize * padded * self.gemm.k + block.term * padded + lane * block.terms;
+        base.cast::<T::Packed>().wrapping_add(at)
+    }
+
+    /// One tile of panel size, to where its sums go.
+    unsafe fn tile(
+        &self,
+        block: Block,
+        product: usize,
+        (i, j): (usize, usize),
+        c_offset: isize,
+        tile: TileArgs<T::Packed>,
+    ) {
+        let gemm = self.gemm;
+        if self.blocks.c_slot > 0 {
+            let at = product * self.blocks.c_slot + i * self.blocks.cols + j;
+            let c = self.region(2).wrapping_add(at);
+            // SAFETY: the tile is inside the wider C.
+            unsafe { self.split(TileArgs { c, c_row: self.blocks.cols as isize, ..tile }) };
+            return;
+        }
+        let rows = gemm.c_rows.run(block.row + i);
+        let cols = gemm.c_cols.run(block.col + j);
+        let direct = T::IN_PLACE && rows.len >= tile.m && cols.len >= tile.n && (cols.stride == 1 || tile.n == 1);
+        if direct {
+            let c = self.operands.c.wrapping_offset(c_offset + rows.offset + cols.offset).cast();
+            // SAFETY: the tile is inside c.
+            unsafe { self.split(TileArgs { c, c_row: rows.stride, ..tile }) };
+        } else {
+            // SAFETY: the tile is inside c.
+            unsafe { self.scattered(block, (i, j), c_offset, tile) };
+        }
+    }
+
+    /// A tile whose elements lie apart in C: computed on the side.
+    unsafe fn scattered(&self, block: Block, (i, j): (usize, usize), c_offset: isize, tile: TileArgs<T::Packed>) {
+        let mut sums = [T::Packed::ZERO; PANEL_M * MAX_PANEL_N];
+        let side = TileArgs { c: sums.as_mut_ptr(), c_row: MAX_PANEL_N as isize, accumulate: false, ..tile };
+        // SAFETY: the side tile is large enough.
+        unsafe { self.split(side) };
+        let (rows, cols) = (&self.gemm.c_rows, &self.gemm.c_cols);
+        let mut col_offsets = [0; MAX_PANEL_N];
+        super::pack::lane_offsets(cols, block.col + j, &mut col_offsets[..tile.n]);
+        for row in 0..tile.m {
+            let start = c_offset + rows.offset(block.row + i + row);
+            for col in 0..tile.n {
+                let mut sum = sums[row * MAX_PANEL_N + col];
+                // SAFETY: an element of c.
+                unsafe {
+                    let c = self.operands.c.offset(start + col_offsets[col]);
+                    if tile.accumulate {
+                        sum = T::Packed::add((*c).widen(), sum);
+                    }
+                    *c = T::narrow(sum);
+                }
+            }
+        }
+    }
+
+    /// Calls the micro-kernel for the parts of a tile of panel size.
+    unsafe fn split(&self, tile: TileArgs<T::Packed>) {
+        let kernel = self.kernel;
+        for j in (0..tile.n).step_by(kernel.cols) {
+            for i in (0..tile.m).step_by(kernel.rows) {
+                let part = TileArgs {
+                    m: kernel.rows.min(tile.m - i),
+                    n: kernel.cols.min(tile.n - j),
+                    a: tile.a.wrapping_offset(i as isize * tile.a_row),
+                    b: tile.b.wrapping_add(j),
+                    c: tile.c.wrapping_offset(i as isize * tile.c_row).wrapping_add(j),
+                    ..tile
+                };
+                // SAFETY: the part is inside the tile.
+                unsafe { (kernel.run)(&part) };
+            }
+        }
+    }
+
+    /// Rounds the wider C of a block into C.
+    unsafe fn store_wide(&self, block: Block) {
+        let grain = PACK_GRAIN.div_ceil(block.cols);
+        let wide = SharedMut(self.region(2));
+        self.threads.run(block.products * block.rows, grain, &|start, end| {
+            for task in start..end {
+                let (product, row) = (task / block.rows, task % block.rows);
+                let [_, _, offset] = self.gemm.batches.offsets(block.first + product);
+                let offset = offset + self.gemm.c_rows.offset(block.row + row);
+                let at = product * self.blocks.c_slot + row * self.blocks.cols;
+                // SAFETY: a row of the wider C, and elements of c that only this task writes.
+                unsafe {
+                    let from = wide.get().add(at);
+                    let mut col = 0;
+                    while col < block.cols {
+                        let run = self.gemm.c_cols.run(block.col + col);
+                        let count = run.len.min(block.cols - col);
+                        let to = self.operands.c.offset(offset + run.offset);
+                        for i in 0..count {
+                            *to.offset(i as isize * run.stride) = T::narrow(*from.add(col + i));
+                        }
+                        col += count;
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// A pointer that the threads of a phase share.
+struct SharedMut<P>(*mut P);
+
+// SAFETY: who dereferences it vouches for disjoint accesses.
+unsafe impl<P> Sync for SharedMut<P> {}
+
+impl<P> SharedMut<P> {
+    fn get(&self) -> *mut P {
+        self.0
+    }
+}

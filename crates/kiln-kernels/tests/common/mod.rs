@@ -1,0 +1,248 @@
+//! What the kernel tests share: typed operands, calls through the ABI, comparison with a reference.
+#![allow(dead_code, reason = "each test crate uses a part")]
+
+use half::{bf16, f16};
+use kiln_kernels::{Isa, KernelDType, LibraryOp, RunContext, ThreadPool, abi};
+
+/// A small generator (xorshift64*), so that tests repeat.
+pub struct Rng(u64);
+
+impl Rng {
+    pub fn new(seed: u64) -> Rng {
+        Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    /// Uniform in `0..bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.next() >> 33) as usize % bound
+    }
+
+    /// Uniform in `low..=high`.
+    pub fn range(&mut self, low: isize, high: isize) -> isize {
+        low + self.below((high - low + 1) as usize) as isize
+    }
+
+    /// Uniform in -1..1, with 24 bits.
+    pub fn unit(&mut self) -> f64 {
+        (self.next() >> 40) as f64 / (1u64 << 23) as f64 - 1.0
+    }
+}
+
+/// A cache line.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+/// An operand: elements of some type in 64-byte aligned memory.
+#[derive(Clone)]
+pub struct Values {
+    dtype: KernelDType,
+    lines: Vec<Line>,
+    len: usize,
+}
+
+impl Values {
+    pub fn zeros(dtype: KernelDType, len: usize) -> Values {
+        Values { dtype, lines: vec![Line([0; 64]); (len * dtype.size()).div_ceil(64)], len }
+    }
+
+    /// Raw bytes, for workspaces and packed operands.
+    pub fn bytes(len: usize) -> Values {
+        Values::zeros(KernelDType::U8, len)
+    }
+
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        // SAFETY: the lines hold at least so many bytes.
+        unsafe { core::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len * self.dtype.size()) }
+    }
+
+    pub fn as_bytes_mut(&mut self) -> &mut [u8] {
+        // SAFETY: as above.
+        unsafe { core::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len * self.dtype.size()) }
+    }
+
+    fn element<const N: usize>(&self, at: usize) -> [u8; N] {
+        self.as_bytes()[at * N..][..N].try_into().expect("element size")
+    }
+
+    /// The element as f64; NaN-safe for floats, exact for all but large 64-bit integers.
+    pub fn float(&self, at: usize) -> f64 {
+        match self.dtype {
+            KernelDType::F16 => f16::from_le_bytes(self.element(at)).to_f64(),
+            KernelDType::BF16 => bf16::from_le_bytes(self.element(at)).to_f64(),
+            KernelDType::F32 => f32::from_le_bytes(self.element(at)) as f64,
+            KernelDType::F64 => f64::from_le_bytes(self.element(at)),
+            KernelDType::Bool
+            | KernelDType::I8
+            | KernelDType::I16
+            | KernelDType::I32
+            | KernelDType::I64
+            | KernelDType::U8
+            | KernelDType::U16
+            | KernelDType::U32
+            | KernelDType::U64 => self.integer(at) as f64,
+        }
+    }
+
+    /// The element as an integer; 0 for floats.
+    pub fn integer(&self, at: usize) -> i128 {
+        match self.dtype {
+            KernelDType::Bool => (self.element::<1>(at)[0] != 0) as i128,
+            KernelDType::I8 => i8::from_le_bytes(self.element(at)) as i128,
+            KernelDType::I16 => i16::from_le_bytes(self.element(at)) as i128,
+            KernelDType::I32 => i32::from_le_bytes(self.element(at)) as i128,
+            KernelDType::I64 => i64::from_le_bytes(self.element(at)) as i128,
+            KernelDType::U8 => u8::from_le_bytes(self.element(at)) as i128,
+            KernelDType::U16 => u16::from_le_bytes(self.element(at)) as i128,
+            KernelDType::U32 => u32::from_le_bytes(self.element(at)) as i128,
+            KernelDType::U64 => u64::from_le_bytes(self.element(at)) as i128,
+            KernelDType::F16 | KernelDType::BF16 | KernelDType::F32 | KernelDType::F64 => 0,
+        }
+    }
+
+    /// Sets a float element.
+    pub fn set(&mut self, at: usize, value: f64) {
+        let bytes: Vec<u8> = match self.dtype {
+            KernelDType::F16 => f16::from_f64(value).to_le_bytes().into(),
+            KernelDType::BF16 => bf16::from_f64(value).to_le_bytes().into(),
+            KernelDType::F32 => (value as f32).to_le_bytes().into(),
+            KernelDType::F64 => value.to_le_bytes().into(),
+            KernelDType::Bool
+            | KernelDType::I8
+            | KernelDType::I16
+            | KernelDType::I32
+            | KernelDType::I64
+            | KernelDType::U8
+            | KernelDType::U16
+            | KernelDType::U32
+            | KernelDType::U64 => panic!("not a float"),
+        };
+        let size = bytes.len();
+        self.as_bytes_mut()[at * size..][..size].copy_from_slice(&bytes);
+    }
+}
+
+/// Floats uniform in -1..1; integers over their whole range, so that products wrap; truth values of any byte.
+pub fn random_values(dtype: KernelDType, len: usize, rng: &mut Rng) -> Values {
+    let mut values = Values::zeros(dtype, len);
+    match dtype {
+        KernelDType::F16 | KernelDType::BF16 | KernelDType::F32 | KernelDType::F64 => {
+            for at in 0..len {
+                values.set(at, rng.unit());
+            }
+        }
+        KernelDType::Bool => {
+            for byte in values.as_bytes_mut() {
+                // Mostly false, or every `or` would be true.
+                *byte = if rng.below(5) == 0 { [1, 2, 255][rng.below(3)] } else { 0 };
+            }
+        }
+        KernelDType::I8
+        | KernelDType::I16
+        | KernelDType::I32
+        | KernelDType::I64
+        | KernelDType::U8
+        | KernelDType::U16
+        | KernelDType::U32
+        | KernelDType::U64 => {
+            for byte in values.as_bytes_mut() {
+                *byte = rng.next() as u8;
+            }
+        }
+    }
+    values
+}
+
+pub fn available_isas() -> impl Iterator<Item = Isa> {
+    Isa::ALL.into_iter().filter(|isa| isa.is_available())
+}
+
+/// Elements that an operand needs, found as the least size that passes the bounds check (so the check itself is held
+/// to the accesses of the reference).
+pub fn needed_elements(op: &LibraryOp, operand: usize, dtype: KernelDType) -> usize {
+    let mut sizes = [usize::MAX; 4];
+    let fits = |elements: usize, sizes: &mut [usize; 4]| {
+        sizes[operand] = elements * dtype.size();
+        op.check_bounds(sizes).is_ok()
+    };
+    let (mut low, mut high) = (0, 1 << 30);
+    while low < high {
+        let middle = (low + high) / 2;
+        if fits(middle, &mut sizes) { high = middle } else { low = middle + 1 }
+    }
+    low
+}
+
+/// Calls a kernel with two inputs through the ABI; the workspace is surrounded by bytes that must survive.
+pub fn call(op: &LibraryOp, a: &Values, b: &Values, c: &mut Values, pool: Option<&ThreadPool>) {
+    const GUARD: usize = 64;
+    let workspace_bytes = op.workspace_bytes();
+    op.check_bounds(&[a.as_bytes().len(), b.as_bytes().len(), c.as_bytes().len(), workspace_bytes])
+        .expect("operands in bounds");
+    let mut workspace = Values::bytes(workspace_bytes + GUARD);
+    workspace.as_bytes_mut().fill(0xa5);
+    let ctx = RunContext {
+        buffers: core::ptr::null(),
+        kernels: core::ptr::null(),
+        calls: core::ptr::null(),
+        parallel_for: abi::parallel_for,
+        pool: pool.map_or(core::ptr::null(), |pool| &raw const *pool),
+    };
+    let bufs = [
+        a.as_bytes().as_ptr().cast_mut(),
+        b.as_bytes().as_ptr().cast_mut(),
+        c.as_bytes_mut().as_mut_ptr(),
+        workspace.as_bytes_mut().as_mut_ptr(),
+    ];
+    // SAFETY: the operands passed the bounds check.
+    unsafe { op.function()(&ctx, op.params_ptr(), bufs.as_ptr()) };
+    assert!(workspace.as_bytes()[workspace_bytes..].iter().all(|&byte| byte == 0xa5), "workspace overrun: {op:?}");
+}
+
+/// Compares an element with the reference sum of `k` terms.
+///
+/// Floats: every one of the `k` products and sums is rounded once, so the error is at most `(k + 1) * eps` times the
+/// sum of magnitudes, with eps of the type that sums are kept in; f16 and bf16 add half a unit of the result for the
+/// rounding at the end. The reference in f64 is exact enough for f32; for f64 its own error doubles the bound.
+/// Integers and truth values are exact.
+pub fn assert_close(c: &Values, at: usize, sum: f64, magnitude: f64, wrapped: i128, k: usize, what: &str) {
+    let found = c.float(at);
+    let terms = k as f64 + 1.0;
+    let narrow = |eps: f64, least: f64| terms * f32::EPSILON as f64 / 2.0 * magnitude + sum.abs() * eps / 2.0 + least;
+    let bound = match c.dtype {
+        KernelDType::F16 => narrow(1.0 / 1024.0, 3e-8),
+        KernelDType::BF16 => narrow(1.0 / 128.0, 1e-40),
+        KernelDType::F32 => terms * f32::EPSILON as f64 / 2.0 * magnitude,
+        KernelDType::F64 => terms * f64::EPSILON * magnitude,
+        KernelDType::Bool => {
+            let expected = (wrapped != 0) as i128;
+            assert_eq!(c.as_bytes()[at] as i128, expected, "element {at}: {what}");
+            return;
+        }
+        KernelDType::I8
+        | KernelDType::I16
+        | KernelDType::I32
+        | KernelDType::I64
+        | KernelDType::U8
+        | KernelDType::U16
+        | KernelDType::U32
+        | KernelDType::U64 => {
+            let bits = 8 * c.dtype.size();
+            let mask = (1i128 << bits) - 1;
+            assert_eq!(c.integer(at) & mask, wrapped & mask, "element {at}: {what}");
+            return;
+        }
+    };
+    assert!((found - sum).abs() <= bound, "element {at}: {found}, expected {sum} +- {bound:e}: {what}");
+}
