@@ -1,1 +1,348 @@
-//! The artifact file: a compiled program with code, constants and signature.
+//! The artifact file: compiled programs with code, constants and signature.
+//!
+//! # Layout, version 1 (all numbers little-endian)
+//!
+//! | offset | size | what |
+//! |---|---|---|
+//! | 0 | 8 | magic `89 4B 49 4C 4E 0D 0A 1A` (`\x89KILN\r\n\x1a`: shows damage by text-mode transfer) |
+//! | 8 | 4 | format version |
+//! | 12 | 4 | CRC-32 (IEEE) of everything from offset 16 on |
+//! | 16 | 8 | length of the whole file |
+//! | 24 | 8 | length of the manifest |
+//! | 32 | ... | the manifest: [`Manifest`] in bincode 2 standard encoding |
+//! | ... | ... | the blobs, each at the next multiple of 64, in the order in which the manifest's programs name them |
+//!
+//! A reader checks, in this order: magic, version, length, checksum, target, structure. The checksum guards against damage, not
+//! against malice: loading an artifact runs its machine code, so load only files that you trust as you trust a program.
+
+use kiln_program::{CodeObject, Program, Target};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The format version that this crate writes, and the newest that it reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+const MAGIC: [u8; 8] = *b"\x89KILN\r\n\x1a";
+const HEADER: usize = 32;
+const ALIGN: usize = 64;
+
+/// A compiled graph: one program for each set of sizes it was specialised for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Artifact {
+    /// Who wrote it, for people: `kiln 0.1.0`.
+    pub producer: String,
+    /// Programs with their code, at least one.
+    pub programs: Vec<(Program, CodeObject)>,
+}
+
+/// Why a file could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ArtifactError {
+    /// It does not begin with the magic bytes.
+    NotAnArtifact,
+    /// It is of a format that this reader does not know.
+    Version {
+        /// The newest known version.
+        supported: u32,
+        /// The file's.
+        found: u32,
+    },
+    /// It is shorter or longer than its header says.
+    Length {
+        /// Bytes that the header asks for.
+        expected: u64,
+        /// Bytes there.
+        found: u64,
+    },
+    /// Its checksum does not match.
+    Checksum,
+    /// The contents make no sense, despite a right checksum.
+    Invalid(String),
+    /// The code is for another machine.
+    Target {
+        /// What the code needs.
+        needs: Target,
+        /// What this machine lacks, or its architecture.
+        lacks: String,
+    },
+}
+
+impl fmt::Display for ArtifactError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ArtifactError::NotAnArtifact => f.write_str("not a kiln artifact (wrong first bytes)"),
+            ArtifactError::Version { supported, found } => write!(
+                f,
+                "the artifact has format version {found}, this runtime reads up to {supported}: export it again or update kiln"
+            ),
+            ArtifactError::Length { expected, found } => {
+                write!(f, "the artifact has {found} bytes, its header says {expected}: it was cut off or added to")
+            }
+            ArtifactError::Checksum => f.write_str("the artifact's checksum does not match: the file was altered"),
+            ArtifactError::Invalid(why) => write!(f, "the artifact is damaged: {why}"),
+            ArtifactError::Target { needs, lacks } => write!(
+                f,
+                "the artifact was compiled for {} with [{}], this machine lacks {lacks}: export it for this target",
+                needs.arch,
+                needs.features.join(", ")
+            ),
+        }
+    }
+}
+impl std::error::Error for ArtifactError {}
+
+/// What the file holds besides blobs: programs and code objects with their byte strings taken out.
+#[derive(Serialize, Deserialize)]
+struct Manifest {
+    producer: String,
+    programs: Vec<Entry>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    program: Program,
+    code: CodeObject,
+    constants_len: u64,
+    code_len: u64,
+}
+
+fn align(n: usize) -> Option<usize> {
+    n.checked_next_multiple_of(ALIGN)
+}
+
+/// The bytes of an artifact file. The same artifact always gives the same bytes.
+///
+/// # Errors
+/// When a part cannot be encoded (never for programs that kiln compiled).
+pub fn write(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
+    let mut blobs: Vec<Vec<u8>> = Vec::new();
+    let programs = artifact
+        .programs
+        .iter()
+        .map(|(program, code)| {
+            let (mut program, mut code) = (program.clone(), code.clone());
+            let constants = std::mem::take(&mut program.constants);
+            let bytes = std::mem::take(&mut code.bytes);
+            let entry = Entry { program, code, constants_len: constants.len() as u64, code_len: bytes.len() as u64 };
+            blobs.extend([constants, bytes]);
+            entry
+        })
+        .collect();
+    let manifest = Manifest { producer: artifact.producer.clone(), programs };
+    let manifest = bincode::serde::encode_to_vec(&manifest, bincode::config::standard())
+        .map_err(|e| ArtifactError::Invalid(e.to_string()))?;
+    let mut out = vec![0u8; HEADER];
+    out.extend_from_slice(&manifest);
+    for blob in blobs {
+        out.resize(out.len().next_multiple_of(ALIGN), 0);
+        out.extend_from_slice(&blob);
+    }
+    out[..8].copy_from_slice(&MAGIC);
+    out[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+    let length = out.len() as u64;
+    out[16..24].copy_from_slice(&length.to_le_bytes());
+    out[24..32].copy_from_slice(&(manifest.len() as u64).to_le_bytes());
+    let crc = crc32fast::hash(&out[16..]);
+    out[12..16].copy_from_slice(&crc.to_le_bytes());
+    Ok(out)
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().expect("four bytes"))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))
+}
+
+/// Reads an artifact file and checks everything that data can show; the target is the caller's to check
+/// ([`check_target`]).
+///
+/// # Errors
+/// What is wrong with the file; never panics, whatever the bytes.
+pub fn read(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
+    if bytes.len() < MAGIC.len() || bytes[..8] != MAGIC {
+        return Err(ArtifactError::NotAnArtifact);
+    }
+    let found = bytes.len() as u64;
+    if bytes.len() < HEADER {
+        return Err(ArtifactError::Length { expected: HEADER as u64, found });
+    }
+    let version = u32_at(bytes, 8);
+    if version != FORMAT_VERSION {
+        return Err(ArtifactError::Version { supported: FORMAT_VERSION, found: version });
+    }
+    let expected = u64_at(bytes, 16);
+    if expected != found {
+        return Err(ArtifactError::Length { expected, found });
+    }
+    if crc32fast::hash(&bytes[16..]) != u32_at(bytes, 12) {
+        return Err(ArtifactError::Checksum);
+    }
+    let manifest_len = usize::try_from(u64_at(bytes, 24)).ok().filter(|&n| n <= bytes.len() - HEADER);
+    let Some(manifest_len) = manifest_len else {
+        return Err(ArtifactError::Invalid("the manifest is longer than the file".into()));
+    };
+    let mut at = HEADER + manifest_len;
+    let manifest = decode(&bytes[HEADER..at])?;
+    let mut programs = Vec::with_capacity(manifest.programs.len());
+    for entry in manifest.programs {
+        let Entry { mut program, mut code, constants_len, code_len } = entry;
+        program.constants = take(bytes, &mut at, constants_len)?.to_vec();
+        code.bytes = take(bytes, &mut at, code_len)?.to_vec();
+        validate(&program, &code)?;
+        programs.push((program, code));
+    }
+    if programs.is_empty() {
+        return Err(ArtifactError::Invalid("it holds no program".into()));
+    }
+    Ok(Artifact { producer: manifest.producer, programs })
+}
+
+/// Memory that decoding a manifest may take at most; manifests hold no weights but those of initial values.
+const DECODE_LIMIT: usize = 1 << 36;
+
+fn decode(bytes: &[u8]) -> Result<Manifest, ArtifactError> {
+    let config = bincode::config::standard().with_limit::<DECODE_LIMIT>();
+    let (manifest, used) = bincode::serde::decode_from_slice::<Manifest, _>(bytes, config)
+        .map_err(|e| ArtifactError::Invalid(e.to_string()))?;
+    if used != bytes.len() {
+        return Err(ArtifactError::Invalid("bytes are left over behind the manifest".into()));
+    }
+    Ok(manifest)
+}
+
+fn take<'b>(bytes: &'b [u8], at: &mut usize, len: u64) -> Result<&'b [u8], ArtifactError> {
+    let range = align(*at).and_then(|start| Some(start..start.checked_add(usize::try_from(len).ok()?)?));
+    let blob = range.and_then(|r| {
+        *at = r.end;
+        bytes.get(r)
+    });
+    blob.ok_or_else(|| ArtifactError::Invalid("a blob lies beyond the end of the file".into()))
+}
+
+fn validate(program: &Program, code: &CodeObject) -> Result<(), ArtifactError> {
+    program.validate().map_err(|e| ArtifactError::Invalid(e.0))?;
+    if code.kernels.len() < program.kernels.len() {
+        let (found, expected) = (code.kernels.len(), program.kernels.len());
+        return Err(ArtifactError::Invalid(format!("code for {found} kernels of {expected}")));
+    }
+    let len = code.bytes.len() as u64;
+    if code.kernels.iter().chain([&code.entry]).any(|&offset| offset >= len) {
+        return Err(ArtifactError::Invalid("a function begins beyond the end of the code".into()));
+    }
+    Ok(())
+}
+
+/// Checks that this machine can run code for `needs`; `has` says whether a CPU feature is there.
+///
+/// # Errors
+/// [`ArtifactError::Target`] naming what is missing.
+pub fn check_target(needs: &Target, arch: &str, has: impl Fn(&str) -> bool) -> Result<(), ArtifactError> {
+    let lacks = if needs.arch != arch {
+        format!("that architecture (it is {arch})")
+    } else {
+        let missing: Vec<&str> = needs.features.iter().map(String::as_str).filter(|f| !has(f)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        missing.join(", ")
+    };
+    Err(ArtifactError::Target { needs: needs.clone(), lacks })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kiln_ir::{DType, Initializer, Shape, Tensor};
+    use kiln_program::{Buffer, BufferId, Port, Signature, Slot, Step, Variable};
+
+    fn sample() -> Artifact {
+        let port = Port { name: "x".into(), dtype: DType::F32, shape: vec![2, 3], symbolic: Shape::from([2, 3]) };
+        let weights = Tensor::from_vec([2], vec![1.5f32, f32::NAN]).expect("two elements");
+        let variable = Variable {
+            name: "w".into(),
+            dtype: DType::F32,
+            shape: vec![2],
+            init: Initializer::Value(weights),
+            updated: true,
+        };
+        let buffer = |slot, bytes| Buffer { name: "b".into(), dtype: DType::F32, bytes, slot, offset: 0, live: (0, 1) };
+        let program = Program {
+            name: "sample".into(),
+            signature: Signature {
+                inputs: vec![port.clone()],
+                outputs: vec![Port { name: "y".into(), ..port }],
+                variables: vec![variable],
+                dims: [("batch".into(), 2)].into(),
+            },
+            buffers: vec![buffer(Slot::Input(0), 24), buffer(Slot::Output(0), 24)],
+            steps: vec![Step::Copy { src: BufferId(0), dst: BufferId(1) }],
+            kernels: vec![],
+            calls: vec![],
+            constants: vec![1, 2, 3],
+            arena_bytes: 0,
+            lower_bound_bytes: 0,
+            threads: 2,
+        };
+        let target = Target { arch: "x86_64".into(), features: vec!["avx2".into(), "fma".into()] };
+        let code = CodeObject { target, bytes: vec![0xC3; 65], entry: 64, kernels: vec![] };
+        Artifact { producer: "test".into(), programs: vec![(program, code)] }
+    }
+
+    #[test]
+    fn reads_what_it_wrote() {
+        let bytes = write(&sample()).expect("written");
+        assert_eq!(read(&bytes).expect("read"), sample());
+        assert_eq!(bytes, write(&sample()).expect("written again"));
+    }
+
+    #[test]
+    fn every_truncation_is_an_error() {
+        let bytes = write(&sample()).expect("written");
+        for n in 0..bytes.len() {
+            let error = read(&bytes[..n]).expect_err("truncated");
+            assert!(matches!(error, ArtifactError::NotAnArtifact | ArtifactError::Length { .. }), "{n}: {error}");
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert!(matches!(read(&longer), Err(ArtifactError::Length { .. })));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_an_error() {
+        let bytes = write(&sample()).expect("written");
+        for i in 0..bytes.len() * 8 {
+            let mut altered = bytes.clone();
+            altered[i / 8] ^= 1 << (i % 8);
+            assert!(read(&altered).is_err(), "bit {i}");
+        }
+    }
+
+    /// Past the checksum the structure is checked too: damage with a mended checksum never panics.
+    #[test]
+    fn damage_with_a_right_checksum_does_not_panic() {
+        let bytes = write(&sample()).expect("written");
+        for i in 16..bytes.len() {
+            for value in [0, 1, 0x7F, 0xFB, 0xFF] {
+                let mut altered = bytes.clone();
+                altered[i] = value;
+                let crc = crc32fast::hash(&altered[16..]);
+                altered[12..16].copy_from_slice(&crc.to_le_bytes());
+                let _ = read(&altered);
+            }
+        }
+    }
+
+    #[test]
+    fn other_versions_and_targets_are_named() {
+        let mut bytes = write(&sample()).expect("written");
+        bytes[8] = 9;
+        assert_eq!(read(&bytes), Err(ArtifactError::Version { supported: FORMAT_VERSION, found: 9 }));
+        let target = &sample().programs[0].1.target;
+        assert_eq!(check_target(target, "x86_64", |_| true), Ok(()));
+        let error = check_target(target, "x86_64", |f| f != "fma").expect_err("no fma").to_string();
+        assert!(error.contains("lacks fma"), "{error}");
+        assert!(check_target(target, "aarch64", |_| true).is_err());
+    }
+}

@@ -4,10 +4,14 @@
 //! of inputs, outputs and variables. It is plain data (serde): an artifact holds it, the CPU code generator turns its steps into
 //! one entry function, a GPU backend would walk them. Slot pointers are laid out as [`Program::slot_index`] says.
 
+mod validate;
+
+pub use validate::InvalidProgram;
+
 use kiln_ir::dim::DimEnv;
 use kiln_ir::{DType, Initializer, Shape};
+use kiln_kernels::LibraryOp;
 use kiln_kernels::abi::{EntryFn, KernelFn};
-use kiln_kernels::library::LibraryOp;
 use serde::{Deserialize, Serialize};
 
 /// A compiled graph for concrete sizes.

@@ -1,0 +1,59 @@
+//! The table of kernels: equal kernels (but for names) are one.
+
+use kiln_loops::Kernel;
+use kiln_program::KernelInfo;
+use std::collections::HashMap;
+
+/// Nanoseconds of work that make waking a thread worth while.
+const GRAIN_NS: f64 = 20_000.0;
+/// Rough cost model of one core: bytes and scalar operations per nanosecond.
+const BYTES_PER_NS: f64 = 8.0;
+const OPS_PER_NS: f64 = 8.0;
+
+/// Kernels so far.
+#[derive(Default)]
+pub(crate) struct KernelTable {
+    pub(crate) kernels: Vec<Kernel>,
+    pub(crate) infos: Vec<KernelInfo>,
+    known: HashMap<Kernel, u32>,
+}
+
+impl KernelTable {
+    /// The index of a kernel, adding it if no equal one is there.
+    pub(crate) fn add(&mut self, mut kernel: Kernel) -> u32 {
+        kiln_loops::analysis::simplify(&mut kernel);
+        let key = anonymous(&kernel);
+        if let Some(&index) = self.known.get(&key) {
+            return index;
+        }
+        let index = self.kernels.len() as u32;
+        self.infos.push(info(&kernel));
+        self.kernels.push(kernel);
+        self.known.insert(key, index);
+        index
+    }
+}
+
+/// The kernel without the names that only people read.
+fn anonymous(kernel: &Kernel) -> Kernel {
+    let mut key = kernel.clone();
+    key.name.clear();
+    key.params.iter_mut().for_each(|p| p.name.clear());
+    key
+}
+
+fn info(kernel: &Kernel) -> KernelInfo {
+    let bytes_moved = kiln_loops::analysis::bytes_moved(kernel);
+    let flops = kiln_loops::analysis::flops(kernel);
+    let extent = kernel.parallel_extent();
+    let ns = (bytes_moved as f64 / BYTES_PER_NS).max(flops as f64 / OPS_PER_NS) / extent.max(1) as f64;
+    let grain = (GRAIN_NS / ns.max(1e-3)).ceil() as u64;
+    KernelInfo {
+        name: kernel.name.clone(),
+        params: kernel.params.len() as u32,
+        extent,
+        grain: grain.clamp(1, extent.max(1)),
+        bytes_moved,
+        flops,
+    }
+}

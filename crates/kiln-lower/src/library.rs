@@ -1,0 +1,88 @@
+//! `dot_general` and `convolution` as library calls.
+
+mod convolution;
+mod dot;
+
+use kiln_ir::rewrite::{Rebuild, rebuild};
+use kiln_ir::{DType, Diagnostic, Diagnostics, Func, Node, NodeId, Op, Value};
+use kiln_kernels::{KernelDType, LibraryOp};
+use smallvec::SmallVec;
+
+/// The library call that computes a node, on dense row-major operands.
+///
+/// # Errors
+/// A node that no library kernel can take, with its source line.
+pub fn call(func: &Func, id: NodeId) -> Result<LibraryOp, Diagnostic> {
+    let node = func.node(id);
+    let call = match &node.op {
+        Op::DotGeneral(dims) => LibraryOp::Dot(dot::params(func, node, dims)),
+        Op::Convolution(dims) => LibraryOp::Convolution(convolution::params(func, node, dims)),
+        other => unreachable!("{} has no library kernel", other.name()),
+    };
+    call.validate().map_err(|problem| Diagnostic::new(format!("{}.library", node.op.name()), problem).at(&node.loc))?;
+    Ok(call)
+}
+
+/// Rewrites dots and convolutions so that [`call`] can take each one: operands get the result's dtype, and contracted
+/// dimensions that cannot be walked with one stride are made adjacent by a transpose.
+///
+/// # Errors
+/// Never for a verified function; a violated constraint of a node made here would be a defect.
+pub fn legalize(func: &Func) -> Result<Func, Diagnostics> {
+    let rewritten = rebuild(func, |new, _, node, operands| match &node.op {
+        Op::DotGeneral(_) | Op::Convolution(_) => {
+            let mut node = Node { operands: operands.into(), ..node.clone() };
+            unify_dtypes(new, &mut node)?;
+            dot::make_contraction_linear(new, &mut node)?;
+            Ok(Some(new.keep(&node, &node.operands)))
+        }
+        op if !op.regions().is_empty() => {
+            let mut node = node.clone();
+            for region in node.op.regions_mut() {
+                *region = legalize(region).map_err(|mut all| all.0.swap_remove(0))?;
+            }
+            Ok(Some(new.keep(&node, operands)))
+        }
+        _ => Ok(None),
+    })?;
+    Ok(rewritten)
+}
+
+/// Converts the operands to the result's element type where they differ (int8 products summed in int32 and the like).
+fn unify_dtypes(out: &mut Rebuild, node: &mut Node) -> Result<(), Diagnostic> {
+    let dtype = node.types[0].dtype;
+    for v in &mut node.operands {
+        if out.ty(*v).dtype != dtype {
+            *v = out.push1(Op::Convert(dtype), &[*v])?;
+        }
+    }
+    Ok(())
+}
+
+fn kernel_dtype(dtype: DType) -> KernelDType {
+    match dtype {
+        DType::Bool => KernelDType::Bool,
+        DType::I8 => KernelDType::I8,
+        DType::I16 => KernelDType::I16,
+        DType::I32 => KernelDType::I32,
+        DType::I64 => KernelDType::I64,
+        DType::U8 => KernelDType::U8,
+        DType::U16 => KernelDType::U16,
+        DType::U32 => KernelDType::U32,
+        DType::U64 => KernelDType::U64,
+        DType::F16 => KernelDType::F16,
+        DType::BF16 => KernelDType::BF16,
+        DType::F32 => KernelDType::F32,
+        DType::F64 => KernelDType::F64,
+    }
+}
+
+/// Sizes and row-major strides (in elements) of a value.
+fn layout(func: &Func, v: Value) -> (SmallVec<[usize; 4]>, SmallVec<[isize; 4]>) {
+    let sizes = func.ty(v).shape.as_sizes().expect("static shapes are checked before lowering");
+    let mut strides: SmallVec<[isize; 4]> = SmallVec::from_elem(1, sizes.len());
+    for i in (1..sizes.len()).rev() {
+        strides[i - 1] = strides[i] * sizes[i].max(1) as isize;
+    }
+    (sizes, strides)
+}
