@@ -1,6 +1,20 @@
 //! Fusion: which nodes become one kernel.
+//!
+//! [`plan`] partitions a function into groups. With fusion off every node is a group of its own. With fusion on, nodes are
+//! visited from the last to the first; a node joins the groups of its consumers when the cost model (module `cost`) says that
+//! the bytes saved outweigh what is computed again. Values are followed through index maps (module `rows`), so that a
+//! reduction whose result is used once per row makes its consumers' group a row kernel (softmax, layer norm).
+//!
+//! Order and acyclicity: every group has a position, at first the id of the node that opened it. A producer joins the *earliest*
+//! of its consumers (the others read it from memory, or have a copy of it): no path leads from a later consumer to an earlier one,
+//! so no cycle can arise, and nothing needs to be searched. Where another choice is better, groups without an early reader
+//! are moved back first (module `siblings`). Planning is linear in the number of nodes.
 
-use kiln_ir::{NodeId, Value};
+mod cost;
+mod plan;
+
+use kiln_ir::{Func, Node, NodeId, Op, Tensor, Value};
+use std::fmt::Write as _;
 
 /// The nodes of one function, partitioned into units of execution.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +36,31 @@ pub enum GroupKind {
     Alias,
 }
 
+/// The iteration space of a group of kind [`GroupKind::Kernel`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Form {
+    /// Every output has this many elements; each is computed by itself.
+    Elementwise {
+        /// Elements of each output.
+        elements: usize,
+    },
+    /// Reductions over trailing dimensions and whatever is computed from them: outputs have `rows` or `rows * cols` elements,
+    /// and row `r` of every one depends only on the elements of row `r` of the operands of the reductions.
+    Rows {
+        /// Product of the kept (leading) dimensions.
+        rows: usize,
+        /// Product of the reduced (trailing) dimensions.
+        cols: usize,
+    },
+    /// Reductions over other dimensions than the trailing ones, with an epilogue: every output has this many elements.
+    Reduction {
+        /// Elements of each output.
+        elements: usize,
+    },
+    /// Governed by this node, the last of the group: `scatter`, `dynamic_update_slice` or `select_and_scatter`.
+    Root(NodeId),
+}
+
 /// One unit of execution.
 #[derive(Clone, Debug)]
 pub struct Group {
@@ -33,4 +72,119 @@ pub struct Group {
     pub outputs: Vec<Value>,
     /// The values read from memory (inputs, constants that are not inlined, outputs of other groups), ascending.
     pub inputs: Vec<Value>,
+    /// The iteration space of a kernel (anything for other kinds).
+    pub form: Form,
+}
+
+/// What [`plan`] may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FusionOptions {
+    /// False: every node is a group of its own.
+    pub enabled: bool,
+    /// Most nodes in one kernel.
+    pub max_nodes: usize,
+    /// Most values that one kernel reads from memory.
+    pub max_inputs: usize,
+}
+
+impl Default for FusionOptions {
+    fn default() -> FusionOptions {
+        FusionOptions { enabled: true, max_nodes: 128, max_inputs: 32 }
+    }
+}
+
+/// Partitions the nodes that the outputs of `func` need. `func` is optimized and has constant sizes only. Parameters and
+/// constants (see [`is_inline`]) belong to no group: they lie in memory.
+pub fn plan(func: &Func, options: &FusionOptions) -> FusionPlan {
+    plan::plan(func, options)
+}
+
+/// True for nodes that every consumer recomputes instead of reading them from memory: literals whose elements are all
+/// equal, and sizes. (Library calls, control flow and outputs still read literals from the program's constants.)
+pub fn is_inline(node: &Node) -> bool {
+    match &node.op {
+        Op::Constant(t) => splat_bytes(t).is_some(),
+        _ => false,
+    }
+}
+
+/// The bytes of the element that all elements of a small literal equal.
+pub fn splat_bytes(t: &Tensor) -> Option<&[u8]> {
+    const SEARCHED: usize = 1 << 14;
+    let size = t.dtype().size();
+    let bytes = t.bytes();
+    if bytes.is_empty() || bytes.len() > SEARCHED {
+        return None;
+    }
+    let first = &bytes[..size];
+    bytes.chunks_exact(size).all(|c| c == first).then_some(first)
+}
+
+/// The iteration space of a kernel that computes this node.
+pub fn form_of(func: &Func, id: NodeId) -> Form {
+    let node = func.node(id);
+    let elements = elements(func, id.into());
+    match &node.op {
+        Op::Reduce { .. } | Op::ArgReduce { .. } => {
+            let operand = node.operands[0];
+            let total = self::elements(func, operand);
+            if elements > 0 && cost::reduces_trailing(func, node) {
+                Form::Rows { rows: elements, cols: total / elements }
+            } else {
+                Form::Reduction { elements }
+            }
+        }
+        Op::Scatter { .. } | Op::DynamicUpdateSlice | Op::SelectAndScatter { .. } => Form::Root(id),
+        _ => Form::Elementwise { elements },
+    }
+}
+
+/// What executes a node when it is alone.
+pub fn kind_of(func: &Func, id: NodeId) -> GroupKind {
+    let node = func.node(id);
+    match &node.op {
+        Op::DotGeneral(_) | Op::Convolution(_) => GroupKind::Library,
+        Op::While { .. } | Op::If { .. } | Op::Case { .. } => GroupKind::Control,
+        _ if cost::is_alias(func, node) => GroupKind::Alias,
+        _ => GroupKind::Kernel,
+    }
+}
+
+/// Number of elements of a value; 0 when it is symbolic (which the optimizer has excluded).
+pub(crate) fn elements(func: &Func, v: Value) -> usize {
+    func.ty(v).shape.num_elements().unwrap_or(0)
+}
+
+impl FusionPlan {
+    /// The plan as text, for people and tests: one line per group with the operators inside, reads and writes.
+    pub fn describe(&self, func: &Func) -> String {
+        let mut out = String::new();
+        for g in &self.groups {
+            let form = match (g.kind, g.form) {
+                (GroupKind::Library, _) => "library".to_owned(),
+                (GroupKind::Control, _) => "control".to_owned(),
+                (GroupKind::Alias, _) => "alias".to_owned(),
+                (GroupKind::Kernel, Form::Elementwise { elements }) => format!("loop[{elements}]"),
+                (GroupKind::Kernel, Form::Rows { rows, cols }) => format!("rows[{rows}x{cols}]"),
+                (GroupKind::Kernel, Form::Reduction { elements }) => format!("reduce[{elements}]"),
+                (GroupKind::Kernel, Form::Root(_)) => "root".to_owned(),
+            };
+            let ops: Vec<String> = g.nodes.iter().map(|n| func.node(*n).op.name().to_owned()).collect();
+            let vals = |vs: &[Value]| {
+                let names: Vec<String> = vs.iter().map(|v| value_name(func, *v)).collect();
+                names.join(" ")
+            };
+            let _ = writeln!(out, "{form} {{{}}} ({}) -> ({})", ops.join(" "), vals(&g.inputs), vals(&g.outputs));
+        }
+        out
+    }
+}
+
+fn value_name(func: &Func, v: Value) -> String {
+    let node = func.node(v.node);
+    match &node.op {
+        Op::Parameter(_) => node.name.as_deref().map_or_else(|| format!("%{}", v.node.0), |n| format!("%{n}")),
+        _ if v.result == 0 => format!("%{}", v.node.0),
+        _ => format!("%{}#{}", v.node.0, v.result),
+    }
 }

@@ -1,0 +1,133 @@
+//! What nodes cost: which are free, cheap, expensive, and how they index their operands.
+
+use kiln_ir::{BinaryOp, Func, Node, Op, UnaryOp, Value};
+
+/// True when a `reduce` or argmin/argmax folds exactly the trailing dimensions (not counting those of size 1).
+pub(super) fn reduces_trailing(func: &Func, node: &Node) -> bool {
+    let rank = func.ty(node.operands[0]).rank();
+    let mut reduced = vec![false; rank];
+    match &node.op {
+        Op::Reduce { axes, .. } => axes.iter().for_each(|&a| reduced[a] = true),
+        Op::ArgReduce { axis, .. } => reduced[*axis] = true,
+        _ => return false,
+    }
+    let shape = &func.ty(node.operands[0]).shape;
+    let flags: Vec<bool> = (0..rank).filter(|&d| shape[d].as_const() != Some(1)).map(|d| reduced[d]).collect();
+    let first = flags.iter().position(|&r| r).unwrap_or(flags.len());
+    flags[first..].iter().all(|&r| r)
+}
+
+/// True for nodes whose result has the bytes of the first operand.
+pub(super) fn is_alias(func: &Func, node: &Node) -> bool {
+    match &node.op {
+        Op::Reshape(_) | Op::OptimizationBarrier => true,
+        Op::BitcastConvert(to) => func.ty(node.operands[0]).dtype.size() == to.size(),
+        Op::Transpose(perm) => {
+            let shape = &func.ty(node.operands[0]).shape;
+            let moved: Vec<usize> = perm.iter().copied().filter(|&d| shape[d].as_const() != Some(1)).collect();
+            moved.is_sorted()
+        }
+        Op::BroadcastInDim { dims, .. } => {
+            func.ty(node.operands[0]).shape.num_elements() == node.types[0].shape.num_elements() && dims.is_sorted()
+        }
+        _ => false,
+    }
+}
+
+/// Cost of one element of a node's own operator, in units of a simple vector instruction; expensive ones are at least
+/// [`EXPENSIVE`].
+pub(super) fn op_cost(node: &Node) -> u32 {
+    match &node.op {
+        Op::Unary(u) => match u {
+            UnaryOp::Abs
+            | UnaryOp::Ceil
+            | UnaryOp::Floor
+            | UnaryOp::IsFinite
+            | UnaryOp::Negate
+            | UnaryOp::Not
+            | UnaryOp::RoundNearestEven
+            | UnaryOp::Sign => 1,
+            UnaryOp::RoundNearestAfz | UnaryOp::CountLeadingZeros | UnaryOp::Popcnt => 3,
+            UnaryOp::Sqrt => 4,
+            UnaryOp::Rsqrt => 6,
+            UnaryOp::Cbrt
+            | UnaryOp::Cosine
+            | UnaryOp::Erf
+            | UnaryOp::Exponential
+            | UnaryOp::ExponentialMinusOne
+            | UnaryOp::Log
+            | UnaryOp::LogPlusOne
+            | UnaryOp::Logistic
+            | UnaryOp::Sine
+            | UnaryOp::Tan
+            | UnaryOp::Tanh => 20,
+        },
+        Op::Binary(b) => match b {
+            BinaryOp::Add
+            | BinaryOp::And
+            | BinaryOp::Maximum
+            | BinaryOp::Minimum
+            | BinaryOp::Multiply
+            | BinaryOp::Or
+            | BinaryOp::ShiftLeft
+            | BinaryOp::ShiftRightArithmetic
+            | BinaryOp::ShiftRightLogical
+            | BinaryOp::Subtract
+            | BinaryOp::Xor => 1,
+            BinaryOp::Divide if node.types[0].dtype.is_float() => 4,
+            BinaryOp::Atan2 | BinaryOp::Divide | BinaryOp::Power | BinaryOp::Remainder => 20,
+        },
+        Op::Compare(_) | Op::Select | Op::Convert(_) | Op::Iota { .. } => 1,
+        Op::Clamp => 2,
+        Op::DynamicSlice { .. } | Op::Gather(_) => 2,
+        Op::Concatenate(_) | Op::Pad { .. } => 3,
+        Op::BitcastConvert(_) => 2,
+        Op::Parameter(_)
+        | Op::Constant(_)
+        | Op::GetDimensionSize(_)
+        | Op::BroadcastInDim { .. }
+        | Op::Reshape(_)
+        | Op::Transpose(_)
+        | Op::Reverse(_)
+        | Op::Slice { .. }
+        | Op::OptimizationBarrier => 0,
+        Op::DotGeneral(_)
+        | Op::Reduce { .. }
+        | Op::ArgReduce { .. }
+        | Op::Convolution(_)
+        | Op::ReduceWindow { .. }
+        | Op::SelectAndScatter { .. }
+        | Op::DynamicUpdateSlice
+        | Op::Scatter { .. }
+        | Op::While { .. }
+        | Op::If { .. }
+        | Op::Case { .. }
+        | Op::RngBitGenerator { .. }
+        | Op::Composite { .. } => 1000,
+    }
+}
+
+/// From this cost on a node is not computed twice for an element.
+pub(super) const EXPENSIVE: u32 = 8;
+
+/// What it would cost to compute a value again from memory.
+#[derive(Clone, Default)]
+pub(super) struct Recompute {
+    /// Sum of the costs of the operators, saturating.
+    pub cost: u32,
+    /// The values in memory of at least 1/8 of the result's elements that are read; at most a few are kept.
+    pub large: Vec<Value>,
+    /// Number of smaller values read.
+    pub small: u32,
+}
+
+impl Recompute {
+    /// True when every consumer may as well compute the value itself.
+    pub fn is_cheap(&self) -> bool {
+        self.cost < EXPENSIVE && self.large.len() <= 1 && self.small <= 4
+    }
+    /// True when computing the value reads (almost) nothing.
+    pub fn is_free(&self) -> bool {
+        self.cost < EXPENSIVE && self.large.is_empty() && self.small <= 2
+    }
+}
