@@ -1,1 +1,40 @@
-//! The runtime: executables, sessions, feeds and fetches; links no compiler.
+//! The runtime of kiln: it loads and runs compiled programs, and links no compiler.
+//!
+//! - [`Executable`]: a compiled graph; `Send + Sync`, cheap to clone, run by many threads at once.
+//! - [`Session`]: an executable with the values of its variables, updated in place by every run.
+//! - [`Tensor`] and the borrowed [`TensorView`]/[`TensorViewMut`]: what goes in and out.
+//!
+//! ```no_run
+//! use kiln_runtime::{Executable, Tensor};
+//! let exe = Executable::load("model.kiln")?;
+//! let x = Tensor::from_vec([1, 64], vec![0.0f32; 64])?;
+//! let out = exe.run(&[("x", &x)])?;
+//! println!("{:?}", out["probs"].as_slice::<f32>()?);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod arena;
+mod code;
+mod error;
+mod executable;
+pub mod initialize;
+mod loaded;
+mod outputs;
+mod session;
+mod view;
+
+#[cfg(feature = "ndarray")]
+pub mod ndarray;
+#[cfg(feature = "npy")]
+pub mod npy;
+
+pub use code::{host_features, map_code};
+pub use error::RunError;
+pub use executable::{Executable, ExecutableBuilder, MemoryReport, Specialize, Specialized};
+pub use kiln_artifact::ArtifactError;
+pub use kiln_ir::{DType, Element, Tensor, TensorError};
+pub use kiln_kernels::available_parallelism;
+pub use kiln_program::{Port, Signature, Variable};
+pub use outputs::Outputs;
+pub use session::Session;
+pub use view::{TensorView, TensorViewMut};

@@ -1,0 +1,29 @@
+//! Arenas: the working memory of runs, kept for reuse.
+
+use kiln_ir::tensor::AlignedBytes;
+use std::sync::{Mutex, PoisonError};
+
+/// Free arenas of one program. A run takes one and gives it back, so there are as many as there were runs at the same time.
+pub(crate) struct ArenaPool {
+    bytes: usize,
+    free: Mutex<Vec<AlignedBytes>>,
+}
+
+impl ArenaPool {
+    pub(crate) fn new(bytes: usize) -> ArenaPool {
+        ArenaPool { bytes, free: Mutex::new(Vec::with_capacity(1)) }
+    }
+
+    /// Runs `f` with an arena.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*mut u8) -> R) -> R {
+        if self.bytes == 0 {
+            return f(std::ptr::NonNull::<AlignedBytes>::dangling().as_ptr().cast());
+        }
+        let lock = || self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = lock().pop();
+        let mut arena = taken.unwrap_or_else(|| AlignedBytes::zeroed(self.bytes));
+        let result = f(arena.bytes_mut().as_mut_ptr());
+        lock().push(arena);
+        result
+    }
+}

@@ -1,0 +1,108 @@
+//! A program with its code, ready to run.
+
+use crate::arena::ArenaPool;
+use crate::error::RunError;
+use crate::view::{TensorView, TensorViewMut};
+use kiln_ir::tensor::AlignedBytes;
+use kiln_kernels::ThreadPool;
+use kiln_kernels::abi::{self, LibraryCallSite, RunContext};
+use kiln_program::{Code, CodeObject, Program};
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A loaded program.
+pub(crate) struct Loaded {
+    pub(crate) program: Program,
+    pub(crate) object: Arc<CodeObject>,
+    pub(crate) compile_time: Duration,
+    code: Box<dyn Code>,
+    constants: AlignedBytes,
+    calls: Vec<LibraryCallSite>,
+    arenas: ArenaPool,
+}
+
+// SAFETY: the raw pointers are those of `calls`: they point into `program.calls`, whose heap memory neither moves nor changes
+// while `self` lives, and library kernels only read their parameters.
+unsafe impl Send for Loaded {}
+// SAFETY: as above.
+unsafe impl Sync for Loaded {}
+
+thread_local! {
+    /// Slot pointers of the run in progress on this thread, kept so that a run allocates nothing.
+    static SLOTS: RefCell<Vec<*mut u8>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Loaded {
+    /// Puts a validated program and its code together.
+    ///
+    /// # Errors
+    /// When the code lacks kernels of the program.
+    pub(crate) fn new(
+        mut program: Program,
+        object: Arc<CodeObject>,
+        code: Box<dyn Code>,
+        compile_time: Duration,
+    ) -> Result<Loaded, RunError> {
+        program.validate().map_err(|e| RunError::Artifact(kiln_artifact::ArtifactError::Invalid(e.0)))?;
+        if code.kernels().len() < program.kernels.len() {
+            return Err(RunError::System("the code lacks kernels of the program".into()));
+        }
+        let arena = usize::try_from(program.arena_bytes)
+            .map_err(|_| RunError::System("the arena is larger than the address space".into()))?;
+        let constants = AlignedBytes::copy_of(&std::mem::take(&mut program.constants));
+        let calls = program
+            .calls
+            .iter()
+            .map(|op| LibraryCallSite { function: op.function(), params: op.params_ptr() })
+            .collect();
+        Ok(Loaded { program, object, compile_time, code, constants, calls, arenas: ArenaPool::new(arena) })
+    }
+
+    /// The contents of the constants slot.
+    pub(crate) fn constants(&self) -> &[u8] {
+        self.constants.as_bytes()
+    }
+
+    /// True when the program was made for inputs of these shapes.
+    pub(crate) fn fits<'s>(&self, shapes: impl Iterator<Item = &'s [usize]>) -> bool {
+        self.program.signature.inputs.iter().map(|p| p.shape.as_slice()).eq(shapes)
+    }
+
+    /// Runs the program.
+    ///
+    /// # Safety
+    /// Inputs, outputs and variables must be those of the signature, in order, of its types; each variable pointer must be
+    /// valid for reads of the variable's bytes, and for writes where the program updates it; nobody else touches outputs and
+    /// updated variables during the run.
+    pub(crate) unsafe fn run(
+        &self,
+        pool: Option<&ThreadPool>,
+        inputs: &[TensorView<'_>],
+        outputs: &mut [TensorViewMut<'_>],
+        variables: impl Iterator<Item = *mut u8>,
+    ) {
+        self.arenas.with(|arena| {
+            let mut slots = SLOTS.take();
+            slots.clear();
+            slots.push(arena);
+            slots.push(self.constants.as_bytes().as_ptr().cast_mut());
+            slots.extend(inputs.iter().map(|v| v.bytes().as_ptr().cast_mut()));
+            slots.extend(outputs.iter_mut().map(TensorViewMut::as_mut_ptr));
+            slots.extend(variables);
+            debug_assert_eq!(slots.len(), self.program.slot_count());
+            let context = RunContext {
+                buffers: slots.as_ptr(),
+                kernels: self.code.kernels().as_ptr(),
+                calls: self.calls.as_ptr(),
+                parallel_for: abi::parallel_for,
+                pool: pool.map_or(std::ptr::null(), std::ptr::from_ref),
+            };
+            // SAFETY: the slots are as the program expects them (the caller's promise, and this type's own memory); the code
+            // belongs to the program.
+            let status = unsafe { (self.code.entry())(&context) };
+            debug_assert_eq!(status, 0, "entry functions always succeed");
+            SLOTS.set(slots);
+        });
+    }
+}
