@@ -19,6 +19,7 @@ pub mod rewrite;
 pub mod shape;
 pub mod specialize;
 pub mod tensor;
+pub mod text;
 pub mod users;
 pub mod verify;
 
