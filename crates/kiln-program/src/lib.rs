@@ -4,6 +4,7 @@
 //! of inputs, outputs and variables. It is plain data (serde): an artifact holds it, the CPU code generator turns its steps into
 //! one entry function, a GPU backend would walk them. Slot pointers are laid out as [`Program::slot_index`] says.
 
+mod display;
 mod validate;
 
 pub use validate::InvalidProgram;

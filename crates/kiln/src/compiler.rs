@@ -1,0 +1,265 @@
+//! The pipeline: function -> specialized -> optimized -> lowered -> machine code -> executable.
+
+use crate::error::CompileError;
+use kiln_builder::FunctionSpec;
+use kiln_cpu::CpuOptions;
+use kiln_ir::dim::DimEnv;
+use kiln_ir::{Func, InputKind, OutputKind};
+use kiln_lower::{LowerOptions, Lowered};
+use kiln_optimizer::{OptimizeOptions, Optimized};
+use kiln_program::{CodeObject, Port, Program, Signature, Variable};
+use kiln_runtime::{Executable, ExecutableBuilder, Specialize, Specialized};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Programs that an executable with named dimensions keeps unless told otherwise.
+const DEFAULT_CAPACITY: usize = 16;
+
+/// Compiles graphs for the CPU of this machine.
+///
+/// ```
+/// use kiln::prelude::*;
+/// let g = Graph::new("double");
+/// let x = g.placeholder::<f32>("x", dims!["n"]);
+/// let y = (&x * 2.0).named("y");
+/// let exe = Compiler::cpu().threads(1).compile(&g.function([&y]))?;
+/// let out = exe.run(&[("x", &Tensor::from_vec([2], vec![1.0f32, 2.0])?)])?;
+/// assert_eq!(out["y"].as_slice::<f32>()?, [2.0, 4.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Compiler {
+    optimize: OptimizeOptions,
+    lower: LowerOptions,
+    cpu: CpuOptions,
+    sizes: Vec<DimEnv>,
+    capacity: usize,
+}
+
+/// One program with everything that was made on the way.
+pub struct Compiled {
+    /// The optimized function and the log of its passes.
+    pub optimized: Optimized,
+    /// The program and its loop kernels.
+    pub lowered: Lowered,
+    /// The machine code.
+    pub object: CodeObject,
+    /// Where the time went.
+    pub report: CompileReport,
+}
+
+/// Time of each stage of one compilation.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CompileReport {
+    /// Binding named dimensions.
+    pub specialize: Duration,
+    /// Graph passes.
+    pub optimize: Duration,
+    /// Fusion, scheduling, loop kernels, buffers.
+    pub lower: Duration,
+    /// Machine code.
+    pub codegen: Duration,
+}
+
+impl CompileReport {
+    /// All stages together.
+    pub fn total(&self) -> Duration {
+        self.specialize + self.optimize + self.lower + self.codegen
+    }
+}
+
+impl fmt::Display for CompileReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |d: Duration| d.as_secs_f64() * 1e3;
+        write!(
+            f,
+            "{:.1} ms (specialize {:.1}, optimize {:.1}, lower {:.1}, codegen {:.1})",
+            ms(self.total()),
+            ms(self.specialize),
+            ms(self.optimize),
+            ms(self.lower),
+            ms(self.codegen)
+        )
+    }
+}
+
+impl Compiler {
+    /// A compiler for this machine's CPU that uses as many threads as the process may.
+    pub fn cpu() -> Compiler {
+        let threads = kiln_runtime::available_parallelism();
+        Compiler {
+            optimize: OptimizeOptions::default(),
+            lower: LowerOptions { threads, ..LowerOptions::default() },
+            cpu: CpuOptions::default(),
+            sizes: Vec::new(),
+            capacity: DEFAULT_CAPACITY,
+        }
+    }
+
+    /// Threads that a run may use (at least 1).
+    pub fn threads(mut self, threads: usize) -> Compiler {
+        self.lower.threads = threads.max(1);
+        self
+    }
+
+    /// Values of named dimensions to compile for at once; call it again for further ones. Other sizes are compiled when first
+    /// met.
+    pub fn sizes(mut self, dims: &[(&str, i64)]) -> Compiler {
+        self.sizes.push(dims.iter().map(|&(n, v)| (n.into(), v)).collect());
+        self
+    }
+
+    /// How many sizes an executable keeps programs for; the oldest goes first.
+    pub fn capacity(mut self, programs: usize) -> Compiler {
+        self.capacity = programs.max(1);
+        self
+    }
+
+    /// What the graph optimizer may do.
+    pub fn optimize(mut self, options: OptimizeOptions) -> Compiler {
+        self.optimize = options;
+        self
+    }
+
+    /// Choices of fusion and scheduling; [`Compiler::threads`] sets the number of threads in them.
+    pub fn lower(mut self, options: LowerOptions) -> Compiler {
+        self.lower = options;
+        self
+    }
+
+    /// Choices of the code generator.
+    pub fn codegen(mut self, options: CpuOptions) -> Compiler {
+        self.cpu = options;
+        self
+    }
+
+    /// Compiles a function of a graph.
+    ///
+    /// # Errors
+    /// All mistakes in the graph together, each with its source line.
+    pub fn compile(&self, function: &FunctionSpec) -> Result<Executable, CompileError> {
+        self.compile_func(function.finish()?)
+    }
+
+    /// Compiles a function of the graph IR.
+    ///
+    /// # Errors
+    /// As [`Compiler::compile`].
+    pub fn compile_func(&self, func: Func) -> Result<Executable, CompileError> {
+        kiln_ir::verify::verify(&func)?;
+        let signature = symbolic_signature(&func);
+        let stages = Stages { func: Arc::new(func), compiler: self.clone() };
+        let symbolic = !stages.func.symbols().is_empty();
+        let envs = if symbolic { self.sizes.clone() } else { vec![DimEnv::new()] };
+        let programs = envs.iter().map(|env| stages.specialized(env)).collect::<Result<Vec<_>, _>>()?;
+        let capacity = self.capacity.max(programs.len());
+        let threads = self.lower.threads;
+        let name = stages.func.name.clone();
+        let specialize: Option<Box<dyn Specialize>> = if symbolic { Some(Box::new(stages)) } else { None };
+        Ok(ExecutableBuilder { name, signature, programs, specialize, capacity, threads }.build()?)
+    }
+
+    /// Runs the stages for one set of sizes and keeps what each made: for looking at, and for tools.
+    ///
+    /// # Errors
+    /// As [`Compiler::compile`].
+    pub fn stages(&self, func: &Func, dims: &DimEnv) -> Result<Compiled, CompileError> {
+        let mut report = CompileReport::default();
+        let start = Instant::now();
+        let specialized = kiln_ir::specialize::specialize(func, dims)?;
+        report.specialize = start.elapsed();
+        let start = Instant::now();
+        let optimized = kiln_optimizer::optimize(specialized, &self.optimize)?;
+        report.optimize = start.elapsed();
+        let start = Instant::now();
+        let mut lowered = kiln_lower::lower(&optimized.func, &self.lower)?;
+        name_dims(&mut lowered.program, func, dims);
+        report.lower = start.elapsed();
+        let start = Instant::now();
+        let (object, _) = kiln_cpu::compile(&lowered.program, &lowered.kernels, &self.cpu)?;
+        report.codegen = start.elapsed();
+        if let Some(dir) = &self.optimize.dump {
+            dump(dir, &lowered).map_err(CompileError::Dump)?;
+        }
+        Ok(Compiled { optimized, lowered, object, report })
+    }
+}
+
+/// Writes the program and its kernels beside the graph dumps.
+fn dump(dir: &std::path::Path, lowered: &Lowered) -> std::io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    let kernels: Vec<String> = lowered.kernels.iter().map(kiln_lower::print_kernel).collect();
+    let name = &lowered.program.name;
+    std::fs::write(dir.join(format!("{name}.kernels.txt")), kernels.join("\n"))?;
+    std::fs::write(dir.join(format!("{name}.program.txt")), lowered.program.to_string())
+}
+
+/// A function with the compiler that makes programs of it.
+struct Stages {
+    func: Arc<Func>,
+    compiler: Compiler,
+}
+
+impl Stages {
+    fn specialized(&self, dims: &DimEnv) -> Result<Specialized, CompileError> {
+        let start = Instant::now();
+        let compiled = self.compiler.stages(&self.func, dims)?;
+        let code = kiln_cpu::jit(&compiled.object)?;
+        Ok(Specialized {
+            program: compiled.lowered.program,
+            object: compiled.object,
+            code: Box::new(code),
+            compile_time: start.elapsed(),
+        })
+    }
+}
+
+impl Specialize for Stages {
+    fn specialize(&self, dims: &DimEnv) -> Result<Specialized, Box<dyn std::error::Error + Send + Sync>> {
+        self.specialized(dims).map_err(Into::into)
+    }
+}
+
+/// The signature with named dimensions; the concrete shapes stay empty where they depend on them.
+fn symbolic_signature(func: &Func) -> Signature {
+    let mut signature = Signature::default();
+    let mut updated = vec![false; func.inputs.len()];
+    for output in &func.outputs {
+        match output.kind {
+            OutputKind::Fetch => signature.outputs.push(port(&output.name, func.ty(output.value))),
+            OutputKind::Update(input) => updated[input] = true,
+        }
+    }
+    for (input, updated) in func.inputs.iter().zip(updated) {
+        match &input.kind {
+            InputKind::Feed => signature.inputs.push(port(&input.name, &input.ty)),
+            InputKind::Variable(init) => signature.variables.push(Variable {
+                name: input.name.clone(),
+                dtype: input.ty.dtype,
+                shape: sizes(&input.ty),
+                init: init.clone(),
+                updated,
+            }),
+        }
+    }
+    signature
+}
+
+fn sizes(ty: &kiln_ir::TensorType) -> Vec<usize> {
+    ty.shape.as_sizes().map(|s| s.to_vec()).unwrap_or_default()
+}
+
+fn port(name: &str, ty: &kiln_ir::TensorType) -> Port {
+    Port { name: name.to_owned(), dtype: ty.dtype, shape: sizes(ty), symbolic: ty.shape.clone() }
+}
+
+/// Gives a specialized program the names of the dimensions back.
+fn name_dims(program: &mut Program, func: &Func, dims: &DimEnv) {
+    let symbolic = symbolic_signature(func);
+    let s = &mut program.signature;
+    for (port, named) in s.inputs.iter_mut().zip(symbolic.inputs).chain(s.outputs.iter_mut().zip(symbolic.outputs)) {
+        port.symbolic = named.symbolic;
+    }
+    s.dims = dims.clone();
+}
