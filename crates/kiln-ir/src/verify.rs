@@ -5,7 +5,7 @@
 //! | `verify.V1` | operands are results of nodes with smaller ids |
 //! | `verify.V2` | result types are those that inference gives (its own errors keep their `op.Cn` codes) |
 //! | `verify.V3` | every input has exactly one `parameter` node, of its type, and every `parameter` node belongs to an input |
-//! | `verify.V4` | names of inputs are unique; names of fetches are unique (in nested functions outputs go by position) |
+//! | `verify.V4` | names of inputs are unique; names of fetches are unique or empty (in nested functions outputs go by position) |
 //! | `verify.V5` | outputs are results of existing nodes |
 //! | `verify.V6` | an update belongs to a variable, has its type, and there is at most one for each |
 //! | `verify.V7` | variables have fixed sizes; initial values have the variable's type; random ones are floats with sane bounds |
@@ -177,7 +177,7 @@ impl Verifier<'_> {
                 self.fail("V5", format!("output {index} ({:?}) is no value", out.name)).label = text;
             }
             match out.kind {
-                OutputKind::Fetch if self.depth == 0 && !fetches.insert(out.name.as_str()) => {
+                OutputKind::Fetch if self.depth == 0 && !out.name.is_empty() && !fetches.insert(out.name.as_str()) => {
                     self.fail("V4", format!("two fetches are named {:?}", out.name));
                 }
                 OutputKind::Fetch => {}

@@ -93,7 +93,7 @@ impl Printer<'_> {
         let inputs: Vec<String> =
             func.inputs.iter().enumerate().map(|(i, input)| self.input(input, i >= implied)).collect();
         let outputs: Vec<String> = (0..func.outputs.len()).map(|i| output(func, i)).collect();
-        let width: usize = inputs.iter().chain(&outputs).map(|s| s.len() + 2).sum();
+        let width: usize = inputs.iter().map(|s| s.len() + 2).sum();
         let broken = width > WIDTH && inputs.len() > 1;
         self.out.push('(');
         self.indent += 2;
