@@ -193,25 +193,62 @@ impl ConvParams {
     }
 }
 
-mod naive;
+mod geometry;
+mod im2col;
+
+use crate::element::{Element, with_element};
+use crate::gemm::driver::Operands;
+use crate::gemm::isa::Isa;
+use crate::parallel::Threads;
+use geometry::Geometry;
 
 impl ConvParams {
-    /// Bytes of workspace, 64-byte aligned; 0: no workspace operand.
+    /// Bytes of workspace that the kernel needs as its last operand, 64-byte aligned; 0: none is passed. The same
+    /// for every number of threads and every processor. Meaningful for parameters that pass
+    /// [`ConvParams::validate`].
     pub fn workspace_bytes(&self) -> usize {
-        0
+        if self.is_empty() {
+            return 0;
+        }
+        with_element!(self.dtype, T => Geometry::new(self).with_gemm::<T, _>(|gemm| gemm.workspace_bytes()))
+    }
+
+    /// Whether out has no elements.
+    fn is_empty(&self) -> bool {
+        self.output_batch() == 0 || self.output_features == 0 || self.spatial.iter().any(|dim| dim.output == 0)
     }
 }
 
 /// The convolution kernel: see [`ConvParams`].
 ///
 /// # Safety
-/// `params` points at a [`ConvParams`] that passed [`crate::LibraryOp::check_bounds`] for the operands in `bufs`.
-pub unsafe extern "C" fn run_convolution(_ctx: *const RunContext, params: *const c_void, bufs: *const *mut u8) {
+/// `params` points at a [`ConvParams`], and `bufs` at the operands that it passed
+/// [`crate::LibraryOp::check_bounds`] for: lhs, rhs, out and, where needed, the workspace (64-byte aligned), the
+/// others aligned to their element size. out overlaps none of the others. `ctx` is null or valid.
+pub unsafe extern "C" fn run_convolution(ctx: *const RunContext, params: *const c_void, bufs: *const *mut u8) {
     // SAFETY: as above.
     unsafe {
-        let p = &*params.cast::<ConvParams>();
-        crate::element::with_element!(p.dtype, T => {
-            naive::run::<T>(p, (*bufs).cast(), (*bufs.add(1)).cast(), (*bufs.add(2)).cast())
-        });
+        let params = &*params.cast::<ConvParams>();
+        if params.is_empty() {
+            return;
+        }
+        let threads = Threads::of(ctx);
+        with_element!(params.dtype, T => run_typed::<T>(params, threads, bufs));
     }
+}
+
+/// # Safety
+/// As for [`run_convolution`], with `T` the element type and out not empty.
+unsafe fn run_typed<T: Element>(params: &ConvParams, threads: Threads<'_>, bufs: *const *mut u8) {
+    let geometry = Geometry::new(params);
+    geometry.with_gemm::<T, _>(|gemm| {
+        // SAFETY: as above; the workspace operand is there exactly when it is needed.
+        unsafe {
+            let lhs = (*bufs).cast::<T>().cast_const();
+            let rhs = (*bufs.add(1)).cast::<T>().cast_const().wrapping_offset(geometry.rhs_start);
+            let (a, b) = if geometry.features_are_rows { (rhs, lhs) } else { (lhs, rhs) };
+            let workspace = if gemm.workspace_bytes() > 0 { *bufs.add(3) } else { core::ptr::null_mut() };
+            gemm.run(threads, Isa::current(), Operands { a, b, c: (*bufs.add(2)).cast(), workspace });
+        }
+    });
 }

@@ -7,16 +7,20 @@ use super::tile::{PANEL_M, panel_n};
 
 /// Most terms of a block. A panel of A of this length (18 KiB of f32) stays in the first-level cache while the panels
 /// of B stream past it.
-const MAX_TERMS: usize = 384;
+pub(crate) const MAX_TERMS: usize = 384;
 
 /// Most terms of a block of 8-byte elements.
 const MAX_TERMS_WIDE: usize = 256;
+
+/// Terms of a block of B that is read in place though it is large: its rows are followed in parallel, as many streams
+/// as the prefetchers keep up with.
+const STREAMED_TERMS: usize = 16;
 
 /// Most bytes of packed A.
 const A_BYTES: usize = 1 << 20;
 
 /// Most bytes of packed B.
-const B_BYTES: usize = 3 << 20;
+const B_BYTES: usize = 2 << 20;
 
 /// Most bytes of the wider copy of C.
 const C_BYTES: usize = 2 << 20;
@@ -98,15 +102,16 @@ impl Blocks {
     pub(crate) fn new(shape: &Shape) -> Blocks {
         let size = shape.size;
         let width = panel_n(size);
-        let terms = block_terms(shape.k, size);
+        let pack_a = !(shape.a.prepacked || shape.a.readable && shape.prefers_a_in_place());
+        let pack_b = !(shape.b.prepacked || shape.b.readable && shape.prefers_b_in_place());
+        let streamed = !(pack_b || shape.b.prepacked || shape.a.prepacked || shape.is_b_small());
+        let terms = if streamed { shape.k.min(STREAMED_TERMS) } else { block_terms(shape.k, size) };
         // Rounded to whole panels; at least one. The caps keep the products far from overflow.
         let capped = |lanes: usize, width: usize, bytes: usize| {
             let most = (bytes / (terms * size * width)).max(1);
             lanes.div_ceil(width).min(most) * width
         };
         let (a_bytes, b_bytes) = if shape.wide { (A_BYTES / 2, B_BYTES / 2) } else { (A_BYTES, B_BYTES) };
-        let pack_a = !(shape.a.prepacked || shape.a.readable && shape.prefers_a_in_place());
-        let pack_b = !(shape.b.prepacked || shape.b.readable && shape.prefers_b_in_place());
         let mut rows = capped(shape.m, PANEL_M, a_bytes);
         let mut cols = capped(shape.n, width, b_bytes);
         if shape.wide {
@@ -141,6 +146,10 @@ impl Shape {
 
     /// The same for B.
     fn prefers_b_in_place(&self) -> bool {
-        self.m <= PANEL_M || self.n.saturating_mul(self.k) <= IN_PLACE_BYTES / self.size
+        self.m <= 2 * PANEL_M || self.is_b_small()
+    }
+
+    fn is_b_small(&self) -> bool {
+        self.n.saturating_mul(self.k) <= IN_PLACE_BYTES / self.size
     }
 }

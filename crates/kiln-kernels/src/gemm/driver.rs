@@ -17,6 +17,9 @@ const PACK_GRAIN: usize = 1 << 14;
 /// Terms that a thread should compute at least, to be worth waking.
 const COMPUTE_GRAIN: usize = 1 << 16;
 
+/// Panels that are packed together.
+const PANELS_PER_TASK: usize = 16;
+
 /// Pieces of work per thread to aim for, so that threads finish together.
 const TASKS_PER_THREAD: usize = 3;
 
@@ -64,11 +67,13 @@ impl Batches {
     /// Offsets in a, b and c of one product.
     pub(crate) fn offsets(&self, index: usize) -> [isize; 3] {
         let mut rest = index;
-        let mut offsets = [0; 3];
+        let mut offsets = [0isize; 3];
         for dim in self.dims[..self.len].iter().rev() {
             let digit = (rest % dim.extent) as isize;
             rest /= dim.extent;
-            offsets = [offsets[0] + digit * dim.a, offsets[1] + digit * dim.b, offsets[2] + digit * dim.c];
+            for (offset, stride) in offsets.iter_mut().zip([dim.a, dim.b, dim.c]) {
+                *offset = digit.wrapping_mul(stride).wrapping_add(*offset);
+            }
         }
         offsets
     }
@@ -285,27 +290,28 @@ impl<T: Element> Run<'_, T> {
             Side::Computed(source) => *source,
             Side::Packed => return,
         };
-        let panels = lanes.div_ceil(width);
+        // Several panels per task: memory is read in longer stretches.
+        let step = width * PANELS_PER_TASK;
+        let tasks = lanes.div_ceil(step);
         let slots = SharedMut(slots);
         let base = [self.operands.a, self.operands.b][operand];
         let base = SharedMut(base.cast_mut());
-        let grain = PACK_GRAIN.div_ceil(width * block.terms);
-        self.threads.run(block.products * panels, grain, &|start, end| {
+        let grain = PACK_GRAIN.div_ceil(step * block.terms);
+        self.threads.run(block.products * tasks, grain, &|start, end| {
             for task in start..end {
-                let (product, panel) = (task / panels, task % panels);
-                let at = panel * width;
+                let (product, at) = (task / tasks, task % tasks * step);
                 let range = PanelRange {
                     lane: lane + at,
-                    lanes: width.min(lanes - at),
+                    lanes: step.min(lanes - at),
                     term: block.term,
                     terms: block.terms,
                     width,
                 };
                 let offset = self.gemm.batches.offsets(block.first + product)[operand];
-                // SAFETY: the panel is inside the operand and inside its slot.
+                // SAFETY: the panels are inside the operand and inside its slot.
                 unsafe {
                     let to = slots.get().add(product * slot + at * block.terms);
-                    source.pack(base.get().cast_const().offset(offset), range, to);
+                    source.pack(base.get().cast_const().wrapping_offset(offset), range, to);
                 }
             }
         });

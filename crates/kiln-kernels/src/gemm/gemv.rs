@@ -1,14 +1,15 @@
 //! Products of a vector and a matrix: limited by reading the matrix, so it is read once, in order, as it lies.
 
 use super::isa::Isa;
+use super::tile::Dots;
 use crate::element::Packed;
 use crate::parallel::Threads;
 
 /// Most columns whose sums are kept at once.
 const CHUNK: usize = 512;
 
-/// Partial sums per column when the terms of a column are adjacent.
-const PARTS: usize = 32;
+/// Least columns per task.
+const LEAST_CHUNK: usize = 32;
 
 /// Elements of the matrix that a thread should read at least, to be worth waking.
 const GRAIN: usize = 1 << 15;
@@ -40,7 +41,11 @@ impl<P: Packed> Gemv<P> {
 
     /// Columns per task: any division gives the same results.
     fn chunk(&self, threads: usize) -> usize {
-        if threads == 1 { CHUNK } else { (self.n / (2 * threads)).next_multiple_of(PARTS).clamp(PARTS, CHUNK) }
+        if threads == 1 {
+            CHUNK
+        } else {
+            (self.n / (2 * threads)).next_multiple_of(LEAST_CHUNK).clamp(LEAST_CHUNK, CHUNK)
+        }
     }
 
     /// Computes the product.
@@ -49,7 +54,7 @@ impl<P: Packed> Gemv<P> {
     /// The pointers reach all elements; y overlaps none of the others; [`Gemv::is_supported`].
     pub(crate) unsafe fn run(&self, threads: Threads<'_>, isa: Isa) {
         let chunk = self.chunk(threads.count());
-        let kernel = self.kernel(isa);
+        let (rows, dots) = (rows_kernel::<P>(isa), P::dots(isa));
         let grain = GRAIN.div_ceil(chunk * self.k.max(1));
         threads.run(self.n.div_ceil(chunk), grain, &|start, end| {
             for task in start..end {
@@ -61,39 +66,28 @@ impl<P: Packed> Gemv<P> {
                     ..*self
                 };
                 // SAFETY: columns of the product; the instructions are those `isa` stands for.
-                unsafe { kernel(&part) };
+                unsafe { if self.lane_stride == 1 { rows(&part) } else { columns(&part, dots) } };
             }
         });
     }
+}
 
-    fn kernel(&self, isa: Isa) -> unsafe fn(&Gemv<P>) {
-        match (isa, self.lane_stride == 1) {
-            (Isa::Portable, true) => portable_rows::<P>,
-            (Isa::Portable, false) => portable_columns::<P>,
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx2, true) => avx2_rows::<P>,
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx2, false) => avx2_columns::<P>,
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512, true) => avx512_rows::<P>,
-            #[cfg(target_arch = "x86_64")]
-            (Isa::Avx512, false) => avx512_columns::<P>,
-            #[cfg(not(target_arch = "x86_64"))]
-            (Isa::Avx2 | Isa::Avx512, true) => portable_rows::<P>,
-            #[cfg(not(target_arch = "x86_64"))]
-            (Isa::Avx2 | Isa::Avx512, false) => portable_columns::<P>,
-        }
+/// The code for contiguous rows.
+fn rows_kernel<P: Packed>(isa: Isa) -> unsafe fn(&Gemv<P>) {
+    match isa {
+        Isa::Portable => portable_rows::<P>,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => avx2_rows::<P>,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => avx512_rows::<P>,
+        #[cfg(not(target_arch = "x86_64"))]
+        Isa::Avx2 | Isa::Avx512 => portable_rows::<P>,
     }
 }
 
 unsafe fn portable_rows<P: Packed>(v: &Gemv<P>) {
     // SAFETY: passed on.
     unsafe { rows(v, P::mul_add) }
-}
-
-unsafe fn portable_columns<P: Packed>(v: &Gemv<P>) {
-    // SAFETY: passed on.
-    unsafe { columns(v, P::mul_add) }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -104,24 +98,10 @@ unsafe fn avx2_rows<P: Packed>(v: &Gemv<P>) {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-unsafe fn avx2_columns<P: Packed>(v: &Gemv<P>) {
-    // SAFETY: passed on.
-    unsafe { columns(v, P::fused) }
-}
-
-#[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f")]
 unsafe fn avx512_rows<P: Packed>(v: &Gemv<P>) {
     // SAFETY: passed on.
     unsafe { rows(v, P::fused) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma,avx512f")]
-unsafe fn avx512_columns<P: Packed>(v: &Gemv<P>) {
-    // SAFETY: passed on.
-    unsafe { columns(v, P::fused) }
 }
 
 /// Rows are contiguous: adds multiples of rows, four at a time, to sums that stay in the first-level cache.
@@ -160,58 +140,15 @@ unsafe fn rows<P: Packed>(v: &Gemv<P>, mul_add: impl Fn(P, P, P) -> P) {
 }
 
 /// Columns are contiguous: dot products, four columns at a time.
-#[inline(always)]
-unsafe fn columns<P: Packed>(v: &Gemv<P>, mul_add: impl Fn(P, P, P) -> P) {
-    // SAFETY: the vector is contiguous here.
-    let x = unsafe { core::slice::from_raw_parts(v.x, v.k) };
-    let column = |j: usize| {
-        // SAFETY: column `j` of the matrix has `k` adjacent elements.
-        unsafe { core::slice::from_raw_parts(v.matrix.wrapping_offset(j as isize * v.lane_stride), v.k) }
-    };
-    // SAFETY: element `j` of the result.
-    let store = |j: usize, sum: P| unsafe { *v.y.wrapping_offset(j as isize * v.y_stride) = sum };
-    let mut j = 0;
-    while j + 4 <= v.n {
-        let sums = dots(x, [column(j), column(j + 1), column(j + 2), column(j + 3)], &mul_add);
-        for (i, sum) in sums.into_iter().enumerate() {
-            store(j + i, sum);
-        }
-        j += 4;
-    }
-    while j < v.n {
-        let [sum] = dots(x, [column(j)], &mul_add);
-        store(j, sum);
-        j += 1;
-    }
-}
-
-/// Dot products of `x` with several columns, each in the same order whatever `COLS`: [`PARTS`] interleaved partial
-/// sums, then a tree.
-#[inline(always)]
-fn dots<P: Packed, const COLS: usize>(x: &[P], cols: [&[P]; COLS], mul_add: &impl Fn(P, P, P) -> P) -> [P; COLS] {
-    let k = x.len();
-    let whole = k - k % PARTS;
-    let mut parts = [[P::ZERO; PARTS]; COLS];
-    for p in (0..whole).step_by(PARTS) {
-        for c in 0..COLS {
-            for l in 0..PARTS {
-                parts[c][l] = mul_add(x[p + l], cols[c][p + l], parts[c][l]);
-            }
+unsafe fn columns<P: Packed>(v: &Gemv<P>, dots: Dots<P>) {
+    for j in (0..v.n).step_by(4) {
+        // Columns beyond the last repeat it.
+        let cols = [0, 1, 2, 3].map(|i| v.matrix.wrapping_offset((j + i).min(v.n - 1) as isize * v.lane_stride));
+        // SAFETY: the vector and the columns have `k` adjacent elements.
+        let sums = unsafe { dots(v.k, v.x, cols) };
+        for i in 0..4.min(v.n - j) {
+            // SAFETY: element `j + i` of the result.
+            unsafe { *v.y.wrapping_offset((j + i) as isize * v.y_stride) = sums[i] };
         }
     }
-    for p in whole..k {
-        for c in 0..COLS {
-            parts[c][p - whole] = mul_add(x[p], cols[c][p], parts[c][p - whole]);
-        }
-    }
-    let mut width = PARTS / 2;
-    while width > 0 {
-        for c in 0..COLS {
-            for l in 0..width {
-                parts[c][l] = P::add(parts[c][l], parts[c][l + width]);
-            }
-        }
-        width /= 2;
-    }
-    parts.map(|part| part[0])
 }

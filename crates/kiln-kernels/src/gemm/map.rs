@@ -85,7 +85,8 @@ impl DimMap {
         if self.len == 0 { 0 } else { self.strides[self.len - 1] }
     }
 
-    /// Offset of `index`.
+    /// Offset of `index`. Wraps like all offsets that may turn out not to be used: an operand without elements may have
+    /// any strides.
     pub(crate) fn offset(&self, index: usize) -> isize {
         self.run(index).offset
     }
@@ -96,12 +97,13 @@ impl DimMap {
             return Run { offset: 0, stride: 0, len: 1 };
         }
         let (inner, mut rest) = (self.len - 1, index);
-        let mut offset = 0;
+        let mut offset = 0isize;
         for dim in (1..self.len).rev() {
-            offset += (rest % self.extents[dim]) as isize * self.strides[dim];
+            let digit = (rest % self.extents[dim]) as isize;
+            offset = digit.wrapping_mul(self.strides[dim]).wrapping_add(offset);
             rest /= self.extents[dim];
         }
-        offset += rest as isize * self.strides[0];
+        offset = (rest as isize).wrapping_mul(self.strides[0]).wrapping_add(offset);
         let at = if inner == 0 { index } else { index % self.extents[inner] };
         Run { offset, stride: self.strides[inner], len: self.extents[inner] - at }
     }

@@ -14,28 +14,55 @@ pub(crate) struct Strided {
     pub(crate) terms: DimMap,
 }
 
-/// The lanes and terms of one panel.
+/// The lanes and terms of one panel, or of several that follow each other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PanelRange {
     pub(crate) lane: usize,
+    /// More than `width` for several panels; each takes `width * terms` elements.
     pub(crate) lanes: usize,
     pub(crate) term: usize,
     pub(crate) terms: usize,
-    /// Lanes of the panel's layout, at least `lanes`: [`PANEL_M`] or [`super::tile::panel_n`].
+    /// Lanes of a panel's layout: [`PANEL_M`] or [`super::tile::panel_n`].
     pub(crate) width: usize,
+}
+
+impl PanelRange {
+    /// The panels one by one, each with the offset of its elements in the destination.
+    pub(crate) fn panels(self) -> impl Iterator<Item = (PanelRange, usize)> {
+        (0..self.lanes).step_by(self.width).map(move |at| {
+            let lanes = self.width.min(self.lanes - at);
+            (PanelRange { lane: self.lane + at, lanes, ..self }, at * self.terms)
+        })
+    }
 }
 
 /// Something that panels can be filled from.
 pub(crate) trait PanelSource<T: Element>: Sync {
-    /// Fills one panel.
+    /// Fills panels.
     ///
     /// # Safety
-    /// The operand's elements are readable from `base`; `to` has room for `range.terms * range.width` elements.
+    /// The operand's elements are readable from `base`; `to` has room for all panels of the range.
     unsafe fn pack(&self, base: *const T, range: PanelRange, to: *mut T::Packed);
 }
 
 impl<T: Element> PanelSource<T> for Strided {
     unsafe fn pack(&self, base: *const T, range: PanelRange, to: *mut T::Packed) {
+        if let (Some(1), Some(step)) = (self.lanes.single_stride(), self.terms.single_stride())
+            && range.lanes.is_multiple_of(range.width)
+        {
+            let from = base.wrapping_offset(range.lane as isize + range.term as isize * step);
+            // SAFETY: as the caller promises.
+            return unsafe { adjacent_lanes(from, step, range, to) };
+        }
+        for (panel, at) in range.panels() {
+            // SAFETY: as the caller promises.
+            unsafe { self.pack_one(base, panel, to.add(at)) };
+        }
+    }
+}
+
+impl Strided {
+    unsafe fn pack_one<T: Element>(&self, base: *const T, range: PanelRange, to: *mut T::Packed) {
         let mut offsets = [0; MAX_PANEL_N];
         lane_offsets(&self.lanes, range.lane, &mut offsets[..range.lanes]);
         let mut done = 0;
@@ -49,6 +76,33 @@ impl<T: Element> PanelSource<T> for Strided {
                 copy_strip(from, &offsets[..range.lanes], run.stride, count, range.width, to);
             }
             done += count;
+        }
+    }
+}
+
+/// Whole panels whose lanes are adjacent in memory, term by term, so that memory is read along its rows.
+unsafe fn adjacent_lanes<T: Element>(from: *const T, step: isize, range: PanelRange, to: *mut T::Packed) {
+    let panel = range.width * range.terms;
+    let copy = match range.width {
+        PANEL_M => copy_lanes::<T, PANEL_M>,
+        16 => copy_lanes::<T, 16>,
+        _ => copy_lanes::<T, 32>,
+    };
+    for term in 0..range.terms {
+        let row = from.wrapping_offset(term as isize * step);
+        // SAFETY: one row of every panel.
+        unsafe { copy(row, range.lanes / range.width, panel, to.add(term * range.width)) };
+    }
+}
+
+unsafe fn copy_lanes<T: Element, const WIDTH: usize>(row: *const T, panels: usize, panel: usize, to: *mut T::Packed) {
+    for index in 0..panels {
+        // SAFETY: as for `adjacent_lanes`.
+        unsafe {
+            let (row, to) = (row.add(index * WIDTH), to.add(index * panel));
+            for i in 0..WIDTH {
+                *to.add(i) = (*row.add(i)).widen();
+            }
         }
     }
 }
@@ -96,22 +150,23 @@ unsafe fn strip<T: Element, const WIDTH: usize>(
     to: *mut T::Packed,
 ) {
     let lanes = offsets.len();
-    if lanes < WIDTH {
-        for p in 0..count {
-            for i in lanes..WIDTH {
-                // SAFETY: inside the panel.
-                unsafe { *to.add(p * WIDTH + i) = T::Packed::ZERO };
-            }
-        }
-    }
     let adjacent = offsets.iter().zip(offsets[0]..).all(|(&offset, expected)| offset == expected);
     // SAFETY: as for `copy_strip`.
     unsafe {
         if adjacent && lanes == WIDTH {
             rows::<T, WIDTH>(from.offset(offsets[0]), step, count, to);
         } else if step == 1 && lanes >= 4 {
-            transpose::<T, WIDTH>(from, offsets, count, to);
+            let mut starts = [from; WIDTH];
+            for (start, &offset) in starts.iter_mut().zip(offsets) {
+                *start = from.offset(offset);
+            }
+            transpose::<T, WIDTH>(&starts[..lanes], count, to);
         } else {
+            for p in 0..count {
+                for i in lanes..WIDTH {
+                    *to.add(p * WIDTH + i) = T::Packed::ZERO;
+                }
+            }
             elements(from, offsets, step, count, WIDTH, to);
         }
     }
@@ -131,30 +186,29 @@ unsafe fn rows<T: Element, const WIDTH: usize>(from: *const T, step: isize, coun
     }
 }
 
-/// Adjacent terms: blocks of four lanes by four terms.
-unsafe fn transpose<T: Element, const WIDTH: usize>(
-    from: *const T,
-    offsets: &[isize],
-    count: usize,
-    to: *mut T::Packed,
-) {
+/// Adjacent terms: blocks of four lanes by four terms. The lanes that the panel lacks become zero.
+unsafe fn transpose<T: Element, const WIDTH: usize>(lanes: &[*const T], count: usize, to: *mut T::Packed) {
     let whole = count & !3;
-    let mut lanes = offsets.chunks_exact(4);
     let mut lane = 0;
-    for group in lanes.by_ref() {
+    while lane + 4 <= lanes.len() {
         for p in (0..whole).step_by(4) {
             // SAFETY: as for `copy_strip`.
             unsafe {
-                let starts = [0, 1, 2, 3].map(|i| from.offset(group[i] + p as isize));
+                let starts = [0, 1, 2, 3].map(|i| lanes[lane + i].add(p));
                 T::transpose4(starts, to.add(p * WIDTH + lane), WIDTH);
             }
         }
         lane += 4;
     }
-    // SAFETY: as for `copy_strip`: what is left of lanes and of terms.
-    unsafe {
-        elements(from, lanes.remainder(), 1, whole, WIDTH, to.add(lane));
-        elements(from.wrapping_add(whole), offsets, 1, count - whole, WIDTH, to.add(whole * WIDTH));
+    for p in 0..count {
+        let rest = if p < whole { lane } else { 0 };
+        for i in rest..WIDTH {
+            // SAFETY: as for `copy_strip`.
+            unsafe {
+                let value = if i < lanes.len() { (*lanes[i].add(p)).widen() } else { T::Packed::ZERO };
+                *to.add(p * WIDTH + i) = value;
+            }
+        }
     }
 }
 
@@ -171,6 +225,71 @@ unsafe fn elements<T: Element>(
         for (i, &offset) in offsets.iter().enumerate() {
             // SAFETY: as for `copy_strip`.
             unsafe { *to.add(p * width + i) = (*from.offset(offset + p as isize * step)).widen() };
+        }
+    }
+}
+
+/// The longest strip of terms there is: the longest block.
+const LONGEST: usize = super::blocking::MAX_TERMS;
+
+/// Zeros in place of the elements of an absent lane, of any type.
+#[repr(align(64))]
+struct Zeros([u8; 8 * LONGEST]);
+
+static ZEROS: Zeros = Zeros([0; 8 * LONGEST]);
+
+/// As [`copy_strip`], but lanes that are not `present` become zero.
+///
+/// # Safety
+/// As for [`copy_strip`], for the lanes that are present; `count` is at most [`LONGEST`].
+pub(crate) unsafe fn copy_lanes_from<T: Element>(
+    from: *const T,
+    offsets: &[isize],
+    present: &[bool],
+    step: isize,
+    count: usize,
+    width: usize,
+    to: *mut T::Packed,
+) {
+    if step == 1 && width == PANEL_M {
+        let mut rows = [from; MAX_PANEL_N];
+        for (row, (&offset, &present)) in rows.iter_mut().zip(offsets.iter().zip(present)) {
+            *row = if present { from.wrapping_offset(offset) } else { ZEROS.0.as_ptr().cast() };
+        }
+        // SAFETY: absent lanes read zeros, of which there are enough.
+        return unsafe { transpose::<T, PANEL_M>(&rows[..offsets.len()], count, to) };
+    }
+    // SAFETY: the panel has room; present lanes are readable.
+    unsafe {
+        for at in 0..count * width {
+            *to.add(at) = T::Packed::ZERO;
+        }
+        let mut lane = 0;
+        while lane < offsets.len() {
+            if !present[lane] {
+                lane += 1;
+                continue;
+            }
+            // The longest run of present lanes at equal distances.
+            let stride = if lane + 1 < offsets.len() { offsets[lane + 1] - offsets[lane] } else { 1 };
+            let mut end = lane + 1;
+            while end < offsets.len() && present[end] && offsets[end] - offsets[end - 1] == stride {
+                end += 1;
+            }
+            let (first, run) = (from.offset(offsets[lane]), end - lane);
+            for p in 0..count {
+                let (row, to) = (first.wrapping_offset(p as isize * step), to.add(p * width + lane));
+                if stride == 1 {
+                    for i in 0..run {
+                        *to.add(i) = (*row.add(i)).widen();
+                    }
+                } else {
+                    for i in 0..run {
+                        *to.add(i) = (*row.offset(i as isize * stride)).widen();
+                    }
+                }
+            }
+            lane = end;
         }
     }
 }

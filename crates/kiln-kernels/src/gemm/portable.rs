@@ -72,3 +72,32 @@ unsafe fn columns<P: Packed, const ROWS: usize, const COLS: usize>(tile: &TileAr
         }
     }
 }
+
+/// Partial sums per dot product.
+const PARTS: usize = 8;
+
+/// Dot products: see [`super::tile::Dots`].
+pub(super) unsafe fn dots<P: Packed>(k: usize, x: *const P, cols: [*const P; 4]) -> [P; 4] {
+    cols.map(|col| {
+        let mut parts = [P::ZERO; PARTS];
+        let whole = k - k % PARTS;
+        for p in (0..whole).step_by(PARTS) {
+            for l in 0..PARTS {
+                // SAFETY: elements below `k`.
+                parts[l] = unsafe { P::mul_add(*x.add(p + l), *col.add(p + l), parts[l]) };
+            }
+        }
+        for p in whole..k {
+            // SAFETY: elements below `k`.
+            parts[p - whole] = unsafe { P::mul_add(*x.add(p), *col.add(p), parts[p - whole]) };
+        }
+        let mut width = PARTS / 2;
+        while width > 0 {
+            for l in 0..width {
+                parts[l] = P::add(parts[l], parts[l + width]);
+            }
+            width /= 2;
+        }
+        parts[0]
+    })
+}

@@ -49,14 +49,21 @@ pub(crate) struct TileKernel<P> {
     pub(crate) run: unsafe fn(&TileArgs<P>),
 }
 
+/// Dot products of a contiguous vector of `k` elements with four others, each added up in an order that depends on
+/// `k` only.
+pub(crate) type Dots<P> = unsafe fn(k: usize, x: *const P, cols: [*const P; 4]) -> [P; 4];
+
 /// The element types that tiles are computed in.
 pub(crate) trait Tiled: Sized {
     /// The micro-kernel for these instructions.
     fn kernel(isa: Isa) -> TileKernel<Self>;
+
+    /// Dot products with these instructions.
+    fn dots(isa: Isa) -> Dots<Self>;
 }
 
 macro_rules! float {
-    ($type:ty, $avx2:path, $avx512:path) => {
+    ($type:ty, $avx2:path, $avx512:path, $dots:path) => {
         impl Tiled for $type {
             fn kernel(isa: Isa) -> TileKernel<Self> {
                 match isa {
@@ -68,6 +75,15 @@ macro_rules! float {
                     #[cfg(not(target_arch = "x86_64"))]
                     Isa::Avx2 | Isa::Avx512 => portable::kernel(),
                 }
+            }
+
+            fn dots(isa: Isa) -> Dots<Self> {
+                #[cfg(target_arch = "x86_64")]
+                if let Some(dots) = $dots(isa) {
+                    return dots;
+                }
+                let _ = isa;
+                portable::dots
             }
         }
     };
@@ -85,10 +101,14 @@ macro_rules! other {
                     Isa::Avx2 | Isa::Avx512 => portable::kernel(),
                 }
             }
+
+            fn dots(_isa: Isa) -> Dots<Self> {
+                portable::dots
+            }
         }
     )*};
 }
 
-float!(f32, x86::f32_avx2, x86::f32_avx512);
-float!(f64, x86::f64_avx2, x86::f64_avx512);
+float!(f32, x86::f32_avx2, x86::f32_avx512, x86::dots_f32);
+float!(f64, x86::f64_avx2, x86::f64_avx512, x86::dots_f64);
 other!(i8, i16, i32, i64, u8, u16, u32, u64, crate::element::Truth);

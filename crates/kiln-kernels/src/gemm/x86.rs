@@ -6,8 +6,9 @@
 
 use core::arch::x86_64::*;
 
+use super::isa::Isa;
 use super::portable;
-use super::tile::{PANEL_M, TileArgs, TileKernel};
+use super::tile::{Dots, PANEL_M, TileArgs, TileKernel};
 use crate::element::Packed;
 
 /// The micro-kernel of the other element types, compiled with AVX2.
@@ -225,4 +226,88 @@ pub(super) fn f32_avx512() -> TileKernel<f32> {
 
 pub(super) fn f64_avx512() -> TileKernel<f64> {
     TileKernel { rows: 12, cols: 16, run: run_f64_avx512 }
+}
+
+/// Defines four dot products of contiguous vectors with a common one: two accumulators per column, then a tree.
+macro_rules! dots_kernel {
+    ($name:ident, $features:literal, $elem:ty, $lanes:literal, $zero:ident, $load:ident, $store:ident, $fma:ident) => {
+        #[target_feature(enable = $features)]
+        unsafe fn $name(k: usize, x: *const $elem, cols: [*const $elem; 4]) -> [$elem; 4] {
+            const PARTS: usize = 2 * $lanes;
+            let whole = k - k % PARTS;
+            let mut acc = [[$zero(); 2]; 4];
+            let mut p = 0;
+            while p < whole {
+                // SAFETY: elements below `k`.
+                unsafe {
+                    let (x0, x1) = ($load(x.add(p)), $load(x.add(p + $lanes)));
+                    for c in 0..4 {
+                        acc[c][0] = $fma(x0, $load(cols[c].add(p)), acc[c][0]);
+                        acc[c][1] = $fma(x1, $load(cols[c].add(p + $lanes)), acc[c][1]);
+                    }
+                }
+                p += PARTS;
+            }
+            let mut sums = [0.0; 4];
+            for c in 0..4 {
+                let mut parts = [0.0; PARTS];
+                // SAFETY: the parts have room; elements below `k`.
+                unsafe {
+                    $store(parts.as_mut_ptr(), acc[c][0]);
+                    $store(parts.as_mut_ptr().add($lanes), acc[c][1]);
+                    for p in whole..k {
+                        parts[p - whole] = (*x.add(p)).mul_add(*cols[c].add(p), parts[p - whole]);
+                    }
+                }
+                let mut width = PARTS / 2;
+                while width > 0 {
+                    for l in 0..width {
+                        parts[l] += parts[l + width];
+                    }
+                    width /= 2;
+                }
+                sums[c] = parts[0];
+            }
+            sums
+        }
+    };
+}
+
+dots_kernel!(dots_f32_avx2, "avx2,fma", f32, 8, _mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_fmadd_ps);
+dots_kernel!(dots_f64_avx2, "avx2,fma", f64, 4, _mm256_setzero_pd, _mm256_loadu_pd, _mm256_storeu_pd, _mm256_fmadd_pd);
+dots_kernel!(
+    dots_f32_avx512,
+    "avx512f,avx2,fma",
+    f32,
+    16,
+    _mm512_setzero_ps,
+    _mm512_loadu_ps,
+    _mm512_storeu_ps,
+    _mm512_fmadd_ps
+);
+dots_kernel!(
+    dots_f64_avx512,
+    "avx512f,avx2,fma",
+    f64,
+    8,
+    _mm512_setzero_pd,
+    _mm512_loadu_pd,
+    _mm512_storeu_pd,
+    _mm512_fmadd_pd
+);
+
+pub(super) fn dots_f32(isa: Isa) -> Option<Dots<f32>> {
+    match isa {
+        Isa::Portable => None,
+        Isa::Avx2 => Some(dots_f32_avx2),
+        Isa::Avx512 => Some(dots_f32_avx512),
+    }
+}
+
+pub(super) fn dots_f64(isa: Isa) -> Option<Dots<f64>> {
+    match isa {
+        Isa::Portable => None,
+        Isa::Avx2 => Some(dots_f64_avx2),
+        Isa::Avx512 => Some(dots_f64_avx512),
+    }
 }

@@ -1,0 +1,281 @@
+//! The window matrix of a convolution, filled panel by panel and never stored as a whole.
+//!
+//! Offsets are computed with wrapping arithmetic: for positions in the padding they may be anything, those of elements
+//! are in range by the bounds check.
+
+use super::geometry::TERM_DIMS;
+use super::{ConvDim, MAX_SPATIAL};
+use crate::element::{Element, Packed};
+use crate::gemm::map::DimMap;
+use crate::gemm::pack::{PanelRange, PanelSource, Strided, copy_lanes_from, copy_strip};
+use crate::gemm::tile::MAX_PANEL_N;
+
+/// One spatial axis: output position `o` and window index `w` meet lhs at
+/// `(o * stride + w * window_step - padding) / dilation`, if that is an integer inside lhs; else they meet a zero.
+#[derive(Clone, Copy)]
+pub(super) struct Axis {
+    input: isize,
+    output: usize,
+    window: usize,
+    stride: isize,
+    window_step: isize,
+    padding: isize,
+    dilation: isize,
+    lhs_stride: isize,
+}
+
+impl Axis {
+    pub(super) fn new(dim: ConvDim) -> Axis {
+        Axis {
+            input: dim.input as isize,
+            output: dim.output,
+            window: dim.window,
+            stride: dim.stride as isize,
+            window_step: dim.rhs_dilation as isize,
+            padding: dim.padding_low,
+            dilation: dim.lhs_dilation as isize,
+            lhs_stride: dim.lhs_stride,
+        }
+    }
+
+    /// Offset in lhs of a position in the padded and dilated input, if there is an element.
+    #[inline]
+    fn offset(&self, position: isize) -> Option<isize> {
+        if self.dilation == 1 {
+            return (0..self.input).contains(&position).then(|| position * self.lhs_stride);
+        }
+        let inside = position >= 0 && position % self.dilation == 0 && position / self.dilation < self.input;
+        inside.then(|| position / self.dilation * self.lhs_stride)
+    }
+}
+
+/// The window matrix: see the module.
+pub(super) struct Im2col {
+    pub(super) axes: [Axis; MAX_SPATIAL],
+    pub(super) images: usize,
+    pub(super) image_stride: isize,
+    pub(super) features: usize,
+    pub(super) feature_stride: isize,
+    /// Order of the digits of a lane, outermost first: a spatial axis, or `None` for the image.
+    pub(super) lanes: [Option<usize>; TERM_DIMS],
+    /// Order of the digits of a term, outermost first: a spatial axis, or `None` for the input feature.
+    pub(super) order: [Option<usize>; TERM_DIMS],
+}
+
+/// A lane: offset of its image, and the position of its window's first element on each axis.
+#[derive(Clone, Copy, Default)]
+struct Lane {
+    offset: isize,
+    position: [isize; MAX_SPATIAL],
+}
+
+/// A stretch of terms of one innermost run: the window indices of the outer digits are fixed.
+struct Stretch {
+    /// Offset of the feature, where it is an outer digit.
+    offset: isize,
+    /// Window index of each axis, 0 for the innermost digit.
+    window: [isize; MAX_SPATIAL],
+    /// Range of the innermost digit.
+    start: usize,
+    end: usize,
+}
+
+impl Im2col {
+    /// Number of terms.
+    pub(super) fn terms(&self) -> usize {
+        self.features * self.axes.iter().map(|axis| axis.window).product::<usize>()
+    }
+
+    /// The same matrix in memory, when every window is one element and all lie inside lhs.
+    pub(super) fn as_matrix(&self) -> Option<Strided> {
+        let inside = |axis: &Axis| {
+            let last = (axis.output as isize - 1) * axis.stride;
+            axis.window == 1 && axis.padding == 0 && axis.dilation == 1 && last < axis.input
+        };
+        if !self.axes.iter().all(inside) {
+            return None;
+        }
+        let lanes = self.lanes.map(|axis| match axis {
+            None => (self.images, self.image_stride),
+            Some(index) => (self.axes[index].output, self.axes[index].stride * self.axes[index].lhs_stride),
+        });
+        Some(Strided { lanes: DimMap::new(&lanes), terms: DimMap::affine(self.features, self.feature_stride) })
+    }
+
+    fn term_extent(&self, digit: usize) -> usize {
+        self.order[digit].map_or(self.features, |index| self.axes[index].window)
+    }
+
+    /// The lane at an index.
+    fn lane(&self, index: usize) -> Lane {
+        let mut lane = Lane::default();
+        let mut rest = index;
+        for axis in self.lanes.into_iter().rev() {
+            let extent = axis.map_or(self.images, |index| self.axes[index].output);
+            let digit = (rest % extent) as isize;
+            rest /= extent;
+            match axis {
+                None => lane.offset = digit.wrapping_mul(self.image_stride),
+                Some(index) => {
+                    lane.position[index] = digit * self.axes[index].stride - self.axes[index].padding;
+                }
+            }
+        }
+        lane
+    }
+
+    /// The stretch of terms from `term` on, at most `most` long.
+    fn stretch(&self, term: usize, most: usize) -> Stretch {
+        let extent = self.term_extent(TERM_DIMS - 1);
+        let start = term % extent;
+        let end = extent.min(start + most);
+        let mut stretch = Stretch { offset: 0, window: [0; MAX_SPATIAL], start, end };
+        let mut rest = term / extent;
+        for digit in (0..TERM_DIMS - 1).rev() {
+            let extent = self.term_extent(digit);
+            let value = (rest % extent) as isize;
+            rest /= extent;
+            match self.order[digit] {
+                None => stretch.offset = value.wrapping_mul(self.feature_stride),
+                Some(index) => stretch.window[index] = value,
+            }
+        }
+        stretch
+    }
+
+    /// Offset of a lane's elements with the outer digits of a stretch, without the innermost axis `skip`; `None`
+    /// where they meet padding.
+    #[inline]
+    fn start(&self, lane: &Lane, stretch: &Stretch, skip: Option<usize>) -> Option<isize> {
+        let mut offset = lane.offset.wrapping_add(stretch.offset);
+        for (index, axis) in self.axes.iter().enumerate() {
+            if Some(index) != skip {
+                let position = lane.position[index] + stretch.window[index] * axis.window_step;
+                offset = offset.wrapping_add(axis.offset(position)?);
+            }
+        }
+        Some(offset)
+    }
+
+    /// A stretch with the feature innermost: every lane is there throughout or not at all.
+    unsafe fn pack_features<T: Element>(
+        &self,
+        base: *const T,
+        lanes: &[Lane],
+        stretch: &Stretch,
+        width: usize,
+        to: *mut T::Packed,
+    ) {
+        let count = stretch.end - stretch.start;
+        let skip = (stretch.start as isize).wrapping_mul(self.feature_stride);
+        let mut offsets = [0; MAX_PANEL_N];
+        let mut present = [false; MAX_PANEL_N];
+        for (i, lane) in lanes.iter().enumerate() {
+            if let Some(offset) = self.start(lane, stretch, None) {
+                (offsets[i], present[i]) = (offset + skip, true);
+            }
+        }
+        let (offsets, present) = (&offsets[..lanes.len()], &present[..lanes.len()]);
+        // SAFETY: present lanes lie inside lhs; the panel has room.
+        unsafe {
+            if present.iter().all(|&present| present) {
+                copy_strip(base, offsets, self.feature_stride, count, width, to);
+            } else {
+                copy_lanes_from(base, offsets, present, self.feature_stride, count, width, to);
+            }
+        }
+    }
+
+    /// A stretch with a window index innermost: every lane has its own part outside the padding.
+    unsafe fn pack_window<T: Element>(
+        &self,
+        base: *const T,
+        (lanes, index): (&[Lane], usize),
+        stretch: &Stretch,
+        width: usize,
+        to: *mut T::Packed,
+    ) {
+        let axis = &self.axes[index];
+        let step = axis.window_step;
+        let count = stretch.end - stretch.start;
+        let mut offsets = [0; MAX_PANEL_N];
+        let mut all_inside = axis.dilation == 1;
+        let mut outside = [false; MAX_PANEL_N];
+        for (i, lane) in lanes.iter().enumerate() {
+            let first = lane.position[index] + stretch.start as isize * step;
+            let last = first + (count as isize - 1) * step;
+            match self.start(lane, stretch, Some(index)) {
+                Some(offset) => {
+                    all_inside &= first >= 0 && last < axis.input;
+                    offsets[i] = offset.wrapping_add(first.wrapping_mul(axis.lhs_stride));
+                }
+                None => {
+                    all_inside = false;
+                    outside[i] = true;
+                }
+            }
+        }
+        // SAFETY: all elements lie inside lhs, or are checked one by one.
+        unsafe {
+            if all_inside {
+                return copy_strip(base, &offsets[..lanes.len()], step * axis.lhs_stride, count, width, to);
+            }
+            for at in 0..count * width {
+                *to.add(at) = T::Packed::ZERO;
+            }
+            for (i, lane) in lanes.iter().enumerate().filter(|&(i, _)| !outside[i]) {
+                let first = lane.position[index] + stretch.start as isize * step;
+                // `offsets` holds the place of `first` as if there was no dilation.
+                let start = offsets[i].wrapping_sub(first.wrapping_mul(axis.lhs_stride));
+                if axis.dilation == 1 {
+                    let low = clamp_index(div_ceil(-first, step), count);
+                    let high = clamp_index(div_ceil(axis.input - first, step), count);
+                    for p in low..high {
+                        let from = base.offset(start + (first + p as isize * step) * axis.lhs_stride);
+                        *to.add(p * width + i) = (*from).widen();
+                    }
+                } else {
+                    for p in 0..count {
+                        if let Some(offset) = axis.offset(first + p as isize * step) {
+                            *to.add(p * width + i) = (*base.offset(start + offset)).widen();
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Division rounded up, for a positive divisor.
+fn div_ceil(value: isize, divisor: isize) -> isize {
+    value.div_euclid(divisor) + isize::from(value.rem_euclid(divisor) != 0)
+}
+
+fn clamp_index(value: isize, count: usize) -> usize {
+    value.clamp(0, count as isize) as usize
+}
+
+impl<T: Element> PanelSource<T> for Im2col {
+    unsafe fn pack(&self, base: *const T, range: PanelRange, to: *mut T::Packed) {
+        for (panel, at) in range.panels() {
+            let mut lanes = [Lane::default(); MAX_PANEL_N];
+            for (i, lane) in lanes[..panel.lanes].iter_mut().enumerate() {
+                *lane = self.lane(panel.lane + i);
+            }
+            let lanes = &lanes[..panel.lanes];
+            let mut done = 0;
+            while done < panel.terms {
+                let stretch = self.stretch(panel.term + done, panel.terms - done);
+                // SAFETY: the stretch lies inside the panel, whose lanes are inside the matrix.
+                unsafe {
+                    let to = to.add(at + done * panel.width);
+                    match self.order[TERM_DIMS - 1] {
+                        None => self.pack_features(base, lanes, &stretch, panel.width, to),
+                        Some(index) => self.pack_window(base, (lanes, index), &stretch, panel.width, to),
+                    }
+                }
+                done += stretch.end - stretch.start;
+            }
+        }
+    }
+}
