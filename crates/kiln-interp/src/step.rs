@@ -100,7 +100,7 @@ impl<'f> Stepper<'f> {
     /// The first result of the last evaluated node of this name.
     pub fn named(&self, name: &str) -> Option<&Tensor> {
         let done = self.func.iter().take(self.values.len());
-        let id = done.filter(|(_, n)| n.name.as_deref() == Some(name)).map(|(id, _)| id).last()?;
+        let id = done.filter(|(_, n)| n.name.as_deref() == Some(name)).map(|(id, _)| id).next_back()?;
         self.results(id).first()
     }
 }

@@ -67,7 +67,7 @@ fn window_at(operand: &Dims<isize>, start: &[i64], dims: &[usize]) -> View {
     View { offset, strides: dims.iter().map(|&d| operand[d]).collect() }
 }
 
-/// Start indices are clamped so that every slice lies inside.
+/// Start indices are clamped so that every slice lies inside. The result has elements (the caller's care).
 pub(super) fn gather(x: &Tensor, indices: &Tensor, ty: &TensorType, g: &GatherDims) -> Result<Tensor, Fault> {
     let batching = g.operand_batching_dims.iter().copied().zip(g.start_indices_batching_dims.iter().copied());
     let pointers = Pointers {
@@ -80,13 +80,13 @@ pub(super) fn gather(x: &Tensor, indices: &Tensor, ty: &TensorType, g: &GatherDi
     };
     let slice = g.slice_sizes.as_sizes().ok_or_else(|| Fault::malformed("the slice sizes are not known"))?;
     let dropped: Vec<usize> = g.collapsed_slice_dims.iter().chain(&g.operand_batching_dims).copied().collect();
+    if dropped.iter().any(|&d| slice[d] == 0) {
+        return Err(Fault::malformed("a slice of size 0 in a dropped dimension leaves nothing to gather"));
+    }
     let window_dims = complement(x.rank(), &dropped);
     let s = strides(x.shape());
     build(ty, |shape, out| {
         let to = side(shape, &g.offset_dims);
-        if out.is_empty() {
-            return Ok(());
-        }
         by_size!(ty.dtype, N => {
             let (src, dst) = (x.bytes().as_chunks::<N>().0, out.as_chunks_mut::<N>().0);
             for_each_index(&pointers.batch_shape(), |batch| {

@@ -4,8 +4,8 @@ use super::sizes;
 use crate::dispatch;
 use crate::error::Fault;
 use crate::index::{complement, offsets};
-use crate::scalar::lane::{Fn2, Lane, Wide};
-use kiln_ir::op::{ArgKind, Reducer};
+use crate::scalar::lane::{Fn2, Lane, Wide, compare};
+use kiln_ir::op::{ArgKind, CompareDirection, Reducer};
 use kiln_ir::{Tensor, TensorType};
 
 /// The combiner on the accumulator of `T`.
@@ -37,10 +37,11 @@ pub(super) fn arg_reduce(x: &Tensor, ty: &TensorType, axis: usize, kind: ArgKind
     let along = offsets(x.shape(), &[axis]);
     let positions: Vec<u64> = dispatch!(x.dtype(), T => {
         let v = x.as_slice::<T>()?;
-        let better = |a: T, b: T| !Lane::is_nan(b) && (Lane::is_nan(a) || match kind {
-            ArgKind::Min => a < b,
-            ArgKind::Max => a > b,
-        });
+        let direction = match kind {
+            ArgKind::Min => CompareDirection::LT,
+            ArgKind::Max => CompareDirection::GT,
+        };
+        let better = |a: T, b: T| !Lane::is_nan(b) && (Lane::is_nan(a) || compare(direction, a, b));
         kept.iter()
             .map(|k| (1..along.len()).fold(0, |best, i| if better(v[k + along[i]], v[k + along[best]]) { i } else { best }) as u64)
             .collect()
