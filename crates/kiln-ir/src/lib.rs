@@ -11,6 +11,7 @@ pub mod dim;
 pub mod dtype;
 pub mod func;
 pub mod generated;
+pub mod graph;
 pub mod infer;
 pub mod init;
 pub mod loc;
