@@ -4,7 +4,7 @@
 //! looking inside. Scalar semantics are in [`scalar`].
 //!
 //! # Numerics
-//! - Elementwise operators: see [`scalar`].
+//! - Elementwise operators: see [`scalar`]. Functions of f64 are those of the platform (`std`) but for `erf` and `cbrt`.
 //! - `reduce`, `reduce_window`: floats accumulate in f64 in row-major order and are rounded to the element type once at the
 //!   end; integers wrap. Intermediate overflow of a narrower accumulator is therefore not reproduced.
 //! - `dot_general`, `convolution`: products and sums of floats in f64, rounded once; integers modulo 2^64, then truncated.

@@ -349,3 +349,24 @@ fn variables_and_updates_go_by_position() {
     let out = eval(&f, &[t(&[2], &[1.0f32, 2.0]), t(&[2], &[10.0f32, 20.0])]).unwrap();
     assert_eq!((numbers(&out[0]), numbers(&out[1])), (vec![11.0, 22.0], vec![1.0, 2.0]));
 }
+
+/// A composite of a composite ... of `x + x`, this deep.
+fn nested(depth: usize) -> Func {
+    let mut f = Func::new(format!("level{depth}"));
+    let x = feed(&mut f, "x", scalar_i32());
+    let op = if depth == 0 {
+        Op::Binary(BinaryOp::Add)
+    } else {
+        Op::Composite { name: "inner".into(), body: Box::new(nested(depth - 1)), vjp: None }
+    };
+    let operands = if depth == 0 { vec![x, x] } else { vec![x] };
+    let y = push(&mut f, op, &operands);
+    f.add_output("y", y);
+    f
+}
+
+#[test]
+fn deep_nesting_runs_up_to_the_verifiers_limit() {
+    assert_eq!(eval(&nested(60), &[Tensor::scalar(21)]).unwrap(), [Tensor::scalar(42)]);
+    assert!(matches!(eval(&nested(200), &[Tensor::scalar(21)]), Err(EvalError::Invalid(_))));
+}

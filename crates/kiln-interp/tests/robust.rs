@@ -136,7 +136,7 @@ fn folding(r: &mut Random, x: &Tensor) -> (Op, Vec<Tensor>) {
                 .iter()
                 .zip(x.shape())
                 .map(|(w, &n)| {
-                    (w.size.max(w.stride).max(w.pad_low) < 100 && w.stride > 0)
+                    (w.size.max(w.stride).max(w.pad_low) < 100 && w.stride.min(w.size) > 0)
                         .then(|| w.output_size(n as i64) as usize)
                 })
                 .collect();
