@@ -1,3 +1,81 @@
-//! The developer's command.
+//! The developer's command: `cargo xtask ci`, `codegen`, `bench`, `fuzz`, `dump`, `ptx-check`.
 
-fn main() {}
+mod ci;
+mod codegen;
+mod ptx;
+mod run;
+
+use clap::{Parser, Subcommand};
+use run::cargo;
+
+/// Tasks of kiln's developers.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Everything that has to hold on main: format, clippy, generated code, tests, docs, the README's main job.
+    Ci,
+    /// Derives code and reference pages from the operator table.
+    Codegen {
+        /// Only compare with what is committed.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Measures the workloads: see `cargo xtask bench -- --help`.
+    Bench {
+        /// Arguments of the benchmark program.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Random graphs: compiled against interpreted.
+    Fuzz {
+        /// Number of graphs.
+        #[arg(long, default_value_t = 10_000)]
+        graphs: u64,
+        /// First seed.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+    },
+    /// Writes every stage of a workload's compilation (graph after each pass, kernels, program) to a directory.
+    Dump {
+        /// The workload's key.
+        workload: String,
+        /// The directory.
+        #[arg(default_value = "target/dump")]
+        dir: String,
+    },
+    /// Assembles the PTX of a training step's kernels with ptxas for sm_80 and sm_90; any warning is a failure.
+    PtxCheck,
+}
+
+fn main() -> std::process::ExitCode {
+    let result = match Args::parse().task {
+        Task::Ci => ci::ci(),
+        Task::Codegen { check } => codegen::codegen(check),
+        Task::Bench { args } => {
+            let mut all = vec!["run", "--release", "--quiet", "-p", "kiln-benches", "--bin", "workloads", "--"];
+            all.extend(args.iter().map(String::as_str));
+            cargo(&all)
+        }
+        Task::Fuzz { graphs, seed } => {
+            let (graphs, seed) = (graphs.to_string(), seed.to_string());
+            cargo(&["run", "--release", "--quiet", "-p", "kiln-tests", "--bin", "fuzz", "--", &graphs, &seed])
+        }
+        Task::Dump { workload, dir } => cargo(&[
+            "run", "--release", "--quiet", "-p", "kiln-benches", "--bin", "dump", "--", &workload, &dir,
+        ]),
+        Task::PtxCheck => ptx::check(),
+    };
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(e) => {
+            eprintln!("error: {e}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
