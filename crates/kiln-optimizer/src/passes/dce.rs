@@ -1,0 +1,186 @@
+//! `dce`: what no output needs goes: nodes, state of loops, arguments and results of branches. The inputs of the
+//! function itself stay, used or not: they are its signature.
+
+use crate::context::Cx;
+use crate::options::Level;
+use crate::rewrite::take_node;
+use kiln_ir::{Func, Input, Node, NodeId, Op, Output, Value};
+use smallvec::{SmallVec, smallvec};
+
+/// One flag per input, output or result.
+type Flags = SmallVec<[bool; 8]>;
+
+/// See the module.
+pub(crate) fn run(mut func: Func, cx: &mut Cx) -> Func {
+    let mut live: Vec<Flags> = func.nodes().iter().map(|n| smallvec![false; n.types.len()]).collect();
+    let mut kept: Vec<bool> = vec![false; live.len()];
+    for o in &func.outputs {
+        live[o.value.node.index()][o.value.result as usize] = true;
+    }
+    // Which results of a node remain, where some do not.
+    let mut renumbered: Vec<Option<Flags>> = vec![None; live.len()];
+    for i in (0..live.len()).rev() {
+        cx.work += 1;
+        let node = func.node_mut(NodeId(i as u32));
+        let used = live[i].contains(&true);
+        if !matches!(node.op, Op::Parameter(_)) && !used && cx.fire("unused node", Level::Exact) {
+            continue;
+        }
+        kept[i] = true;
+        if used {
+            renumbered[i] = match &node.op {
+                Op::While { .. } => trim_while(node, &live[i], cx),
+                Op::If { .. } | Op::Case { .. } => trim_branches(node, &live[i], cx),
+                _ => None,
+            };
+        }
+        for region in node.op.regions_mut() {
+            *region = run(std::mem::take(region), cx);
+        }
+        for v in &node.operands {
+            live[v.node.index()][v.result as usize] = true;
+        }
+    }
+    compact(func, &kept, &renumbered)
+}
+
+/// Copies the kept nodes; results move to the places that are left.
+fn compact(mut old: Func, kept: &[bool], renumbered: &[Option<Flags>]) -> Func {
+    let mut new = Func::new(old.name.clone());
+    let mut ids = vec![NodeId(u32::MAX); kept.len()];
+    let moved = |ids: &[NodeId], v: Value| {
+        let result = match &renumbered[v.node.index()] {
+            None => v.result,
+            Some(flags) => flags[..v.result as usize].iter().filter(|k| **k).count() as u32,
+        };
+        Value { node: ids[v.node.index()], result }
+    };
+    for i in 0..kept.len() {
+        if kept[i] {
+            let mut node = take_node(&mut old, NodeId(i as u32));
+            for v in &mut node.operands {
+                *v = moved(&ids, *v);
+            }
+            ids[i] = new.push_raw(node);
+        }
+    }
+    crate::rewrite::set_signature(&mut new, old.inputs, old.outputs, |v| moved(&ids, v));
+    new
+}
+
+fn retain<T, A: smallvec::Array<Item = T>>(items: &mut SmallVec<A>, keep: &[bool]) {
+    let mut i = 0;
+    items.retain(|_| {
+        i += 1;
+        keep[i - 1]
+    });
+}
+
+/// Marks what a value of a nested function needs; gives the inputs reached for the first time. Every node is visited
+/// once, however often this is called with the same `seen`.
+fn reach(f: &Func, from: Value, seen: &mut [bool], cx: &mut Cx) -> SmallVec<[usize; 4]> {
+    let mut inputs = SmallVec::new();
+    let mut stack = vec![from.node];
+    while let Some(id) = stack.pop() {
+        if std::mem::replace(&mut seen[id.index()], true) {
+            continue;
+        }
+        cx.work += 1;
+        let node = f.node(id);
+        if let Op::Parameter(i) = node.op {
+            inputs.push(i as usize);
+        }
+        stack.extend(node.operands.iter().map(|v| v.node));
+    }
+    inputs
+}
+
+/// Removes state that neither the condition nor a used result depends on.
+fn trim_while(node: &mut Node, live: &[bool], cx: &mut Cx) -> Option<Flags> {
+    let Op::While { cond, body } = &mut node.op else { return None };
+    let mut keep: Flags = live.into();
+    let mut seen = vec![false; cond.nodes().len()];
+    for i in reach(cond, cond.outputs[0].value, &mut seen, cx) {
+        keep[i] = true;
+    }
+    let mut todo: Vec<usize> = (0..keep.len()).filter(|&i| keep[i]).collect();
+    let mut seen = vec![false; body.nodes().len()];
+    while let Some(i) = todo.pop() {
+        for j in reach(body, body.outputs[i].value, &mut seen, cx) {
+            if !std::mem::replace(&mut keep[j], true) {
+                todo.push(j);
+            }
+        }
+    }
+    if !keep.contains(&false) || !cx.fire("unused loop state", Level::Exact) {
+        return None;
+    }
+    **cond = with_signature(std::mem::take(cond), &keep, &[true]);
+    **body = with_signature(std::mem::take(body), &keep, &keep);
+    retain(&mut node.operands, &keep);
+    retain(&mut node.types, &keep);
+    Some(keep)
+}
+
+/// Removes results that nothing uses and arguments that no branch uses for the others.
+fn trim_branches(node: &mut Node, live: &[bool], cx: &mut Cx) -> Option<Flags> {
+    let mut used: Flags = smallvec![false; node.operands.len() - 1];
+    for branch in node.op.regions() {
+        let mut seen = vec![false; branch.nodes().len()];
+        for (o, _) in branch.outputs.iter().zip(live).filter(|(_, l)| **l) {
+            for i in reach(branch, o.value, &mut seen, cx) {
+                used[i] = true;
+            }
+        }
+    }
+    let all = !live.contains(&false) && !used.contains(&false);
+    if all || !cx.fire("unused branch argument or result", Level::Exact) {
+        return None;
+    }
+    for branch in node.op.regions_mut() {
+        *branch = with_signature(std::mem::take(branch), &used, live);
+    }
+    let operands: Flags = std::iter::once(true).chain(used).collect();
+    retain(&mut node.operands, &operands);
+    retain(&mut node.types, live);
+    Some(live.into())
+}
+
+/// A nested function with only these inputs and outputs, and the nodes they need.
+fn with_signature(mut old: Func, inputs: &[bool], outputs: &[bool]) -> Func {
+    let wanted: Vec<Output> =
+        old.outputs.drain(..).zip(outputs).filter(|(_, keep)| **keep).map(|(o, _)| o).collect();
+    let mut live = vec![false; old.nodes().len()];
+    wanted.iter().for_each(|o| live[o.value.node.index()] = true);
+    for (id, node) in old.iter().rev() {
+        if live[id.index()] {
+            node.operands.iter().for_each(|v| live[v.node.index()] = true);
+        }
+    }
+    for i in &old.inputs {
+        live[i.node.index()] = false;
+    }
+    let mut new = Func::new(old.name.clone());
+    let mut ids = vec![NodeId(u32::MAX); live.len()];
+    let kept: Vec<Input> = old.inputs.drain(..).zip(inputs).filter(|(_, keep)| **keep).map(|(i, _)| i).collect();
+    for mut input in kept {
+        let mut node = take_node(&mut old, input.node);
+        node.op = Op::Parameter(new.inputs.len() as u32);
+        let id = new.push_raw(node);
+        ids[input.node.index()] = id;
+        input.node = id;
+        new.inputs.push(input);
+    }
+    for i in 0..live.len() {
+        if live[i] {
+            let mut node = take_node(&mut old, NodeId(i as u32));
+            for v in &mut node.operands {
+                v.node = ids[v.node.index()];
+            }
+            ids[i] = new.push_raw(node);
+        }
+    }
+    let moved = |v: Value| Value { node: ids[v.node.index()], ..v };
+    new.outputs = wanted.into_iter().map(|o| Output { value: moved(o.value), ..o }).collect();
+    new
+}

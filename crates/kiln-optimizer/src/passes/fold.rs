@@ -1,0 +1,186 @@
+//! `fold_constants`: what depends on constants only is computed now, by the interpreter, within a budget of bytes and
+//! operations.
+//!
+//! - Elementwise operators on tensors of equal elements are computed once and broadcast, whatever the size.
+//! - Other operators on constants are computed when the result is not much larger than the operands. Broadcasts and
+//!   counters (`iota`) are never written out: they cost nothing where they are used.
+
+use crate::context::Cx;
+use crate::options::Level;
+use crate::rewrite::{Rewriter, elements, numel, walk};
+use kiln_ir::{Func, Node, Op, Tensor, Value};
+use smallvec::SmallVec;
+
+/// A folded constant may be this much larger than the constants it comes from.
+const GROWTH_BYTES: usize = 256;
+
+/// See the module.
+pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
+    walk(func, cx, rule)
+}
+
+fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    if node.operands.is_empty() || !foldable(&node.op) {
+        return None;
+    }
+    equal_elements(rw, node).or_else(|| constants(rw, node))
+}
+
+/// Operators that may be computed now.
+fn foldable(op: &Op) -> bool {
+    match op {
+        // Never written out, or already in the canonical form.
+        Op::BroadcastInDim { .. } | Op::Parameter(_) | Op::Constant(_) | Op::Iota { .. } => false,
+        // Made to be left alone; of several results; or of unknown duration.
+        Op::OptimizationBarrier
+        | Op::RngBitGenerator { .. }
+        | Op::While { .. }
+        | Op::If { .. }
+        | Op::Case { .. }
+        | Op::Composite { .. } => false,
+        Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Compare(_)
+        | Op::Select
+        | Op::Clamp
+        | Op::Convert(_)
+        | Op::BitcastConvert(_)
+        | Op::GetDimensionSize(_)
+        | Op::Reshape(_)
+        | Op::Transpose(_)
+        | Op::Reverse(_)
+        | Op::Slice { .. }
+        | Op::DynamicSlice { .. }
+        | Op::DynamicUpdateSlice
+        | Op::Concatenate(_)
+        | Op::Pad { .. }
+        | Op::DotGeneral(_)
+        | Op::Reduce { .. }
+        | Op::ArgReduce { .. }
+        | Op::Convolution(_)
+        | Op::ReduceWindow { .. }
+        | Op::SelectAndScatter { .. }
+        | Op::Gather(_)
+        | Op::Scatter { .. } => true,
+    }
+}
+
+/// Whether each element of the result depends on the elements at the same place only.
+pub(crate) fn is_elementwise(op: &Op) -> bool {
+    match op {
+        Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Clamp | Op::Convert(_) => true,
+        Op::BitcastConvert(_)
+        | Op::Parameter(_)
+        | Op::Constant(_)
+        | Op::Iota { .. }
+        | Op::GetDimensionSize(_)
+        | Op::BroadcastInDim { .. }
+        | Op::Reshape(_)
+        | Op::Transpose(_)
+        | Op::Reverse(_)
+        | Op::Slice { .. }
+        | Op::DynamicSlice { .. }
+        | Op::DynamicUpdateSlice
+        | Op::Concatenate(_)
+        | Op::Pad { .. }
+        | Op::DotGeneral(_)
+        | Op::Reduce { .. }
+        | Op::ArgReduce { .. }
+        | Op::Convolution(_)
+        | Op::ReduceWindow { .. }
+        | Op::SelectAndScatter { .. }
+        | Op::Gather(_)
+        | Op::Scatter { .. }
+        | Op::While { .. }
+        | Op::If { .. }
+        | Op::Case { .. }
+        | Op::RngBitGenerator { .. }
+        | Op::OptimizationBarrier
+        | Op::Composite { .. } => false,
+    }
+}
+
+/// Elementwise on equal elements: one computation.
+fn equal_elements(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let elementwise = match node.op {
+        Op::BitcastConvert(to) => rw.dtype(node.operands[0]).size() == to.size(),
+        _ => is_elementwise(&node.op),
+    };
+    if !elementwise {
+        return None;
+    }
+    let args: SmallVec<[Tensor; 3]> =
+        node.operands.iter().map(|&v| rw.splat_tensor(v)?.reshape([]).ok()).collect::<Option<_>>()?;
+    let result = kiln_interp::eval_op(&node.op, &args).ok()?.into_iter().next()?;
+    if !rw.fire("fold equal elements", Level::Exact) {
+        return None;
+    }
+    let s = rw.constant(result);
+    rw.broadcast_scalar(s, &node.types[0].shape)
+}
+
+/// The constant that a value is, and its bytes as it is stored now. Broadcast scalars are written out for the moment.
+fn constant_operand(rw: &Rewriter, v: Value, limit: usize) -> Option<(Tensor, usize)> {
+    if let Op::Constant(t) = rw.op(v).0 {
+        return Some((t.clone(), t.bytes().len()));
+    }
+    let s = rw.splat_tensor(v)?;
+    let sizes = rw.sizes(v);
+    if elements(&sizes).checked_mul(s.dtype().size())? > limit {
+        return None;
+    }
+    Some((Tensor::from_bytes(s.dtype(), &sizes, &s.bytes().repeat(elements(&sizes))).ok()?, s.bytes().len()))
+}
+
+/// Operators on constants, within the budget.
+fn constants(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let is_constant = |v: &Value| matches!(rw.op(*v).0, Op::Constant(_)) || rw.splat_tensor(*v).is_some();
+    if !node.operands.iter().all(is_constant) {
+        return None;
+    }
+    let bytes = node.types[0].num_bytes()?;
+    let stored: usize = node.operands.iter().map(|v| stored_bytes(rw, *v)).sum();
+    let flops = work(rw, node);
+    if bytes > stored.saturating_add(GROWTH_BYTES) || bytes as u64 > rw.cx.fold_bytes || flops > rw.cx.fold_flops {
+        return None;
+    }
+    let limit = stored.saturating_mul(4).saturating_add(4 * GROWTH_BYTES);
+    let args: Vec<Tensor> =
+        node.operands.iter().map(|v| constant_operand(rw, *v, limit).map(|c| c.0)).collect::<Option<_>>()?;
+    let result = kiln_interp::eval_op(&node.op, &args).ok()?.into_iter().next()?;
+    if !rw.fire("fold constants", Level::Exact) {
+        return None;
+    }
+    rw.cx.fold_bytes -= bytes as u64;
+    rw.cx.fold_flops -= flops;
+    Some(rw.constant(result))
+}
+
+fn stored_bytes(rw: &Rewriter, v: Value) -> usize {
+    match rw.op(v).0 {
+        Op::Constant(t) => t.bytes().len(),
+        _ => rw.splat_tensor(v).map_or(0, |t| t.bytes().len()),
+    }
+}
+
+/// An estimate of the scalar operations of a node.
+pub(crate) fn work(rw: &Rewriter, node: &Node) -> u64 {
+    let out = numel(&node.types[0]) as u64;
+    let input: u64 = node.operands.iter().map(|v| numel(rw.ty(*v)) as u64).sum();
+    let per_element: u64 = match &node.op {
+        Op::DotGeneral(d) => {
+            let sizes = rw.sizes(node.operands[0]);
+            d.lhs_contract.iter().map(|&i| sizes[i] as u64).fold(2, u64::saturating_mul)
+        }
+        Op::Convolution(c) => {
+            let sizes = rw.sizes(node.operands[1]);
+            let features = sizes[c.kernel_input_feature] as u64;
+            c.kernel_spatial.iter().map(|&i| sizes[i] as u64).fold(2 * features, u64::saturating_mul)
+        }
+        Op::ReduceWindow { window, .. } | Op::SelectAndScatter { window, .. } => {
+            window.dims.iter().map(|d| d.size.unsigned_abs()).fold(1, u64::saturating_mul)
+        }
+        _ => 1,
+    };
+    out.saturating_mul(per_element).saturating_add(input)
+}

@@ -1,0 +1,238 @@
+//! `licm`: loop-invariant code motion. What the body of a `while` computes from state that it hands on unchanged is
+//! computed once, before the loop, and becomes unchanged state itself.
+//!
+//! Not everything that could move does: broadcasts, reshapes and counters are free where they are used but cost memory
+//! as state, and a cheap elementwise node on a big tensor saves nothing. Control flow stays (it may not end).
+
+use crate::context::Cx;
+use crate::options::Level;
+use crate::rewrite::{Values, mapped, numel, set_signature, take_node};
+use kiln_ir::{BinaryOp, Func, InputKind, Node, NodeId, Op, Output, OutputKind, UnaryOp, Value};
+use smallvec::smallvec;
+
+/// Cheap nodes move when their result has at most this many elements.
+const SMALL: usize = 1024;
+
+/// See the module.
+pub(crate) fn run(mut old: Func, cx: &mut Cx) -> Func {
+    let mut new = Func::new(old.name.clone());
+    let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
+    for i in 0..old.nodes().len() {
+        cx.work += 1;
+        let mut node = take_node(&mut old, NodeId(i as u32));
+        for v in &mut node.operands {
+            *v = mapped(&map, *v);
+        }
+        // Inner loops first: what leaves them may leave this one too.
+        for region in node.op.regions_mut() {
+            *region = run(std::mem::take(region), cx);
+        }
+        let results = node.types.len();
+        if matches!(node.op, Op::While { .. }) {
+            hoist(&mut new, &mut node, cx);
+        }
+        let id = new.push_raw(node);
+        map.push(new.results(id).take(results).collect());
+    }
+    set_signature(&mut new, old.inputs, old.outputs, |v| mapped(&map, v));
+    new
+}
+
+/// What a node costs each time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Cost {
+    /// A way of looking at its operand, or a literal: part of whatever uses it.
+    Free,
+    /// One or two instructions per element.
+    Cheap,
+    /// More.
+    High,
+    /// Does not move.
+    Fixed,
+}
+
+fn cost(op: &Op) -> Cost {
+    match op {
+        Op::Constant(_)
+        | Op::Iota { .. }
+        | Op::BroadcastInDim { .. }
+        | Op::Reshape(_)
+        | Op::BitcastConvert(_)
+        | Op::GetDimensionSize(_) => Cost::Free,
+        Op::Unary(u) => match u {
+            UnaryOp::Abs
+            | UnaryOp::Ceil
+            | UnaryOp::CountLeadingZeros
+            | UnaryOp::Floor
+            | UnaryOp::IsFinite
+            | UnaryOp::Negate
+            | UnaryOp::Not
+            | UnaryOp::Popcnt
+            | UnaryOp::RoundNearestAfz
+            | UnaryOp::RoundNearestEven
+            | UnaryOp::Sign => Cost::Cheap,
+            UnaryOp::Cbrt
+            | UnaryOp::Cosine
+            | UnaryOp::Erf
+            | UnaryOp::Exponential
+            | UnaryOp::ExponentialMinusOne
+            | UnaryOp::Log
+            | UnaryOp::LogPlusOne
+            | UnaryOp::Logistic
+            | UnaryOp::Rsqrt
+            | UnaryOp::Sine
+            | UnaryOp::Sqrt
+            | UnaryOp::Tan
+            | UnaryOp::Tanh => Cost::High,
+        },
+        Op::Binary(BinaryOp::Divide | BinaryOp::Remainder | BinaryOp::Power | BinaryOp::Atan2) => Cost::High,
+        Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Clamp | Op::Convert(_) => Cost::Cheap,
+        Op::Slice { .. } | Op::Reverse(_) | Op::Pad { .. } | Op::DynamicSlice { .. } => Cost::Cheap,
+        Op::Transpose(_)
+        | Op::DynamicUpdateSlice
+        | Op::Concatenate(_)
+        | Op::DotGeneral(_)
+        | Op::Reduce { .. }
+        | Op::ArgReduce { .. }
+        | Op::Convolution(_)
+        | Op::ReduceWindow { .. }
+        | Op::SelectAndScatter { .. }
+        | Op::Gather(_)
+        | Op::Scatter { .. }
+        | Op::RngBitGenerator { .. } => Cost::High,
+        Op::Parameter(_)
+        | Op::While { .. }
+        | Op::If { .. }
+        | Op::Case { .. }
+        | Op::OptimizationBarrier
+        | Op::Composite { .. } => Cost::Fixed,
+    }
+}
+
+/// Moves nodes of the body in front of the loop, which is about to be pushed to `outer`.
+fn hoist(outer: &mut Func, node: &mut Node, cx: &mut Cx) {
+    let Op::While { body, .. } = &node.op else { return };
+    let invariant = invariant_nodes(body, cx);
+    let roots: Vec<NodeId> =
+        roots(body, &invariant).into_iter().filter(|_| cx.fire("loop-invariant node", Level::Exact)).collect();
+    if roots.is_empty() {
+        return;
+    }
+    let values = copy_out(outer, body, &node.operands, &roots);
+    let Op::While { cond, body } = &mut node.op else { return };
+    let root_nodes: Vec<Node> = roots.iter().map(|r| body.node(*r).clone()).collect();
+    for (i, root) in root_nodes.iter().enumerate() {
+        add_input(cond, root, i);
+        node.operands.push(values[i]);
+        node.types.push(root.types[0].clone());
+    }
+    **body = replace_roots(std::mem::take(body), &roots);
+}
+
+/// The nodes that have the same value in every iteration, and the highest cost of what they come from.
+fn invariant_nodes(body: &Func, cx: &mut Cx) -> Vec<Option<Cost>> {
+    let mut invariant: Vec<Option<Cost>> = Vec::with_capacity(body.nodes().len());
+    let unchanged: Vec<bool> =
+        body.inputs.iter().zip(&body.outputs).map(|(i, o)| o.value == Value::from(i.node)).collect();
+    for node in body.nodes() {
+        cx.work += 1;
+        let state = match &node.op {
+            Op::Parameter(i) => unchanged[*i as usize].then_some(Cost::Free),
+            op if cost(op) == Cost::Fixed || node.types.len() != 1 => None,
+            op => node
+                .operands
+                .iter()
+                .try_fold(cost(op), |c, v| invariant[v.node.index()].map(|operand| c.max(operand))),
+        };
+        invariant.push(state);
+    }
+    invariant
+}
+
+/// The nodes to move: as far down as moving pays. Ascending.
+fn roots(body: &Func, invariant: &[Option<Cost>]) -> Vec<NodeId> {
+    let mut needed = vec![false; body.nodes().len()];
+    body.outputs.iter().for_each(|o| needed[o.value.node.index()] = true);
+    let mut roots = Vec::new();
+    for (id, node) in body.iter().rev() {
+        let moves = match invariant[id.index()] {
+            Some(_) if !needed[id.index()] => continue,
+            Some(_) if cost(&node.op) == Cost::Free || matches!(node.op, Op::Parameter(_)) => false,
+            Some(all) => all == Cost::High || numel(&node.types[0]) <= SMALL,
+            None => false,
+        };
+        if moves {
+            roots.push(id);
+        } else {
+            node.operands.iter().for_each(|v| needed[v.node.index()] = true);
+        }
+    }
+    roots.reverse();
+    roots
+}
+
+/// Copies the roots and what they come from to the outer function; gives the values of the roots.
+fn copy_out(outer: &mut Func, body: &Func, initial: &[Value], roots: &[NodeId]) -> Vec<Value> {
+    let mut wanted = vec![false; body.nodes().len()];
+    roots.iter().for_each(|r| wanted[r.index()] = true);
+    for (id, node) in body.iter().rev() {
+        if wanted[id.index()] {
+            node.operands.iter().for_each(|v| wanted[v.node.index()] = true);
+        }
+    }
+    let mut map: Vec<Option<Value>> = vec![None; body.nodes().len()];
+    for (id, node) in body.iter().filter(|(id, _)| wanted[id.index()]) {
+        let value = match node.op {
+            Op::Parameter(i) => initial[i as usize],
+            _ => {
+                let operands = node.operands.iter().map(|v| map[v.node.index()].expect("operands come first")).collect();
+                outer.push_raw(Node { operands, ..node.clone() }).into()
+            }
+        };
+        map[id.index()] = Some(value);
+    }
+    roots.iter().map(|r| map[r.index()].expect("roots are wanted")).collect()
+}
+
+fn add_input(f: &mut Func, like: &Node, number: usize) -> Value {
+    let base = like.name.as_deref().unwrap_or("invariant");
+    let mut name = format!("{base}.{number}");
+    while f.inputs.iter().any(|i| i.name == name) || f.outputs.iter().any(|o| o.name == name) {
+        name.push('\'');
+    }
+    f.add_input(name, like.types[0].clone(), InputKind::Feed, like.loc.clone())
+}
+
+/// The body with parameters in the place of the roots.
+fn replace_roots(mut old: Func, roots: &[NodeId]) -> Func {
+    let mut new = Func::new(old.name.clone());
+    // Declared next to the old inputs and outputs, so that names stay unique and parameters are numbered after them.
+    new.inputs = std::mem::take(&mut old.inputs);
+    new.outputs = std::mem::take(&mut old.outputs);
+    let parameters: Vec<Value> =
+        roots.iter().enumerate().map(|(i, r)| add_input(&mut new, old.node(*r), i)).collect();
+    let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
+    let mut next = 0;
+    for i in 0..old.nodes().len() {
+        if roots.get(next) == Some(&NodeId(i as u32)) {
+            map.push(smallvec![parameters[next]]);
+            next += 1;
+            continue;
+        }
+        let mut node = take_node(&mut old, NodeId(i as u32));
+        for v in &mut node.operands {
+            *v = mapped(&map, *v);
+        }
+        let id = new.push_raw(node);
+        map.push(new.results(id).collect());
+    }
+    let old_inputs = new.inputs.len() - parameters.len();
+    for input in &mut new.inputs[..old_inputs] {
+        input.node = mapped(&map, input.node.into()).node;
+    }
+    new.outputs.iter_mut().for_each(|o| o.value = mapped(&map, o.value));
+    for (input, v) in new.inputs[old_inputs..].iter().zip(&parameters) {
+        new.outputs.push(Output { name: input.name.clone(), value: *v, kind: OutputKind::Fetch });
+    }
+    new
+}

@@ -1,0 +1,56 @@
+//! `data_movement`: operators that only move elements, of each other. All exact.
+
+mod concat;
+mod indexed;
+mod pad;
+mod slice;
+
+use crate::context::Cx;
+use crate::rewrite::{Rewriter, walk};
+use kiln_ir::{Func, Node, Op, Value};
+
+/// See the module.
+pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
+    walk(func, cx, rule)
+}
+
+fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let x = &node.operands;
+    let ty = &node.types[0];
+    match &node.op {
+        Op::Reverse(dims) => slice::reverse(rw, x[0], dims),
+        Op::Slice { .. } => slice::slice(rw, x[0], &slice::Bounds::of(&node.op)?, ty),
+        Op::DynamicSlice { .. } => indexed::dynamic_slice(rw, x, ty),
+        Op::DynamicUpdateSlice => indexed::dynamic_update_slice(rw, x),
+        Op::Concatenate(dim) => concat::concatenate(rw, x, *dim, ty),
+        Op::Pad { .. } => pad::pad(rw, x[0], x[1], &pad::Padding::of(&node.op)?, ty),
+        Op::Gather(dims) => indexed::gather(rw, x[0], x[1], dims, ty),
+        Op::Scatter { .. } => indexed::scatter(rw, x),
+        Op::Parameter(_)
+        | Op::Constant(_)
+        | Op::Iota { .. }
+        | Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Compare(_)
+        | Op::Select
+        | Op::Clamp
+        | Op::Convert(_)
+        | Op::BitcastConvert(_)
+        | Op::GetDimensionSize(_)
+        | Op::BroadcastInDim { .. }
+        | Op::Reshape(_)
+        | Op::Transpose(_)
+        | Op::DotGeneral(_)
+        | Op::Reduce { .. }
+        | Op::ArgReduce { .. }
+        | Op::Convolution(_)
+        | Op::ReduceWindow { .. }
+        | Op::SelectAndScatter { .. }
+        | Op::While { .. }
+        | Op::If { .. }
+        | Op::Case { .. }
+        | Op::RngBitGenerator { .. }
+        | Op::OptimizationBarrier
+        | Op::Composite { .. } => None,
+    }
+}

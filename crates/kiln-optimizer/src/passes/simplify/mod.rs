@@ -1,0 +1,70 @@
+//! `simplify`: algebra. Exact rules keep every bit (NaN payloads aside); the others name the level they need.
+
+mod binary;
+mod chain;
+mod divide;
+mod select;
+mod unary;
+
+use crate::context::Cx;
+use crate::rewrite::{Rewriter, walk};
+use kiln_ir::{BinaryOp, Func, Node, Op, Value};
+
+/// See the module.
+pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
+    walk(func, cx, rule)
+}
+
+fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
+    let x = &node.operands;
+    let ty = &node.types[0];
+    match &node.op {
+        Op::Unary(op) => unary::unary(rw, *op, x[0], ty),
+        Op::Binary(op) => {
+            let (op, a, b) = (*op, x[0], x[1]);
+            let special = match op {
+                BinaryOp::Divide => divide::divide(rw, a, b, ty),
+                BinaryOp::Remainder => divide::remainder(rw, a, b, ty),
+                BinaryOp::Power => divide::power(rw, a, b, ty),
+                _ => None,
+            };
+            special
+                .or_else(|| binary::identities(rw, op, a, b, ty))
+                .or_else(|| binary::same_operands(rw, op, a, b, ty))
+                .or_else(|| binary::negations(rw, op, a, b))
+                .or_else(|| chain::chain(rw, op, a, b, ty))
+        }
+        Op::Compare(direction) => select::compare(rw, *direction, x[0], x[1], ty),
+        Op::Select => select::select(rw, x[0], x[1], x[2]),
+        Op::Clamp => select::clamp(rw, x[0], x[1], x[2], ty),
+        Op::Parameter(_)
+        | Op::Constant(_)
+        | Op::Iota { .. }
+        | Op::Convert(_)
+        | Op::BitcastConvert(_)
+        | Op::GetDimensionSize(_)
+        | Op::BroadcastInDim { .. }
+        | Op::Reshape(_)
+        | Op::Transpose(_)
+        | Op::Reverse(_)
+        | Op::Slice { .. }
+        | Op::DynamicSlice { .. }
+        | Op::DynamicUpdateSlice
+        | Op::Concatenate(_)
+        | Op::Pad { .. }
+        | Op::DotGeneral(_)
+        | Op::Reduce { .. }
+        | Op::ArgReduce { .. }
+        | Op::Convolution(_)
+        | Op::ReduceWindow { .. }
+        | Op::SelectAndScatter { .. }
+        | Op::Gather(_)
+        | Op::Scatter { .. }
+        | Op::While { .. }
+        | Op::If { .. }
+        | Op::Case { .. }
+        | Op::RngBitGenerator { .. }
+        | Op::OptimizationBarrier
+        | Op::Composite { .. } => None,
+    }
+}

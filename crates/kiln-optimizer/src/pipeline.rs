@@ -1,0 +1,263 @@
+//! The passes in order.
+
+use crate::context::{Cx, count_nodes};
+use crate::log::{PassLog, PassRun};
+use crate::options::OptimizeOptions;
+use crate::passes;
+use kiln_ir::{Diagnostic, Diagnostics, Dim, Func, Op};
+use std::time::Instant;
+
+/// A pass: its name and what it does to a function, nested functions included.
+struct Pass {
+    name: &'static str,
+    run: fn(Func, &mut Cx) -> Func,
+}
+
+const INLINE: Pass = Pass { name: "inline_composites", run: passes::inline::run };
+const RNG: Pass = Pass { name: "expand_rng", run: passes::rng::run };
+const CANONICALIZE: Pass = Pass { name: "canonicalize", run: passes::canonicalize::run };
+const MOVEMENT: Pass = Pass { name: "data_movement", run: passes::movement::run };
+const SIMPLIFY: Pass = Pass { name: "simplify", run: passes::simplify::run };
+const FOLD: Pass = Pass { name: "fold_constants", run: passes::fold::run };
+const CONTROL: Pass = Pass { name: "control_flow", run: passes::control::run };
+const CSE: Pass = Pass { name: "cse", run: passes::cse::run };
+const DCE: Pass = Pass { name: "dce", run: passes::dce::run };
+const LICM: Pass = Pass { name: "licm", run: passes::licm::run };
+const SINK: Pass = Pass { name: "sink", run: passes::sink::run };
+const DOT: Pass = Pass { name: "dot", run: passes::dot::run };
+const CONV: Pass = Pass { name: "convolution", run: passes::conv::run };
+const REDUCE: Pass = Pass { name: "reduce", run: passes::reduce::run };
+
+const ALL: [&Pass; 14] = [
+    &INLINE,
+    &RNG,
+    &CANONICALIZE,
+    &MOVEMENT,
+    &SIMPLIFY,
+    &FOLD,
+    &CONTROL,
+    &CSE,
+    &DCE,
+    &LICM,
+    &SINK,
+    &DOT,
+    &CONV,
+    &REDUCE,
+];
+
+/// The names of the passes in the order in which they run.
+///
+/// - `inline_composites`: composites become their bodies.
+/// - `expand_rng`: random bits become integer arithmetic on a counter.
+/// - `canonicalize`: one form for things that have several; no-op nodes go.
+/// - `data_movement`: slices, concatenations, pads, gathers and reversals of each other.
+/// - `simplify`: algebra.
+/// - `fold_constants`: nodes of constants become constants, within a budget.
+/// - `control_flow`: known branches and loops, constants into nested functions.
+/// - `cse`: equal nodes become one.
+/// - `dce`: unused nodes, loop state, arguments and results go.
+/// - `licm`: what a loop computes again and again moves out of it.
+/// - `sink`: broadcasts, reshapes and transposes move behind elementwise nodes, where they cancel or merge.
+/// - `dot`: `dot_general` takes in transposes and loses dimensions of size 1.
+/// - `convolution`: convolutions take in transposes; 1x1 ones become products.
+/// - `reduce`: reductions merge; tiling windows become reductions.
+pub const PASSES: [&str; ALL.len()] = {
+    let mut names = [""; ALL.len()];
+    let mut i = 0;
+    while i < ALL.len() {
+        names[i] = ALL[i].name;
+        i += 1;
+    }
+    names
+};
+
+/// Rounds of the fixpoint iteration at most.
+const MAX_ROUNDS: u32 = 6;
+
+/// What [`optimize`] gives.
+#[derive(Clone, Debug)]
+pub struct Optimized {
+    /// The optimized function, of the same signature.
+    pub func: Func,
+    /// What was done.
+    pub log: PassLog,
+}
+
+/// Optimizes a static function. Inputs and outputs (names, order, types, kinds) stay as they are.
+///
+/// Deterministic: the same function and options give the same result.
+///
+/// # Errors
+/// When a dimension is symbolic (code `optimize.static`), when `options` names an unknown pass (`optimize.options`), when
+/// a dump cannot be written (`optimize.dump`), and with `options.verify` when a pass breaks the function
+/// (`optimize.verify`, which is a bug of that pass).
+///
+/// # Example
+/// ```
+/// use kiln_ir::{DType, Func, InputKind, Loc, Op, TensorType, UnaryOp};
+/// use kiln_optimizer::{OptimizeOptions, optimize};
+/// let mut f = Func::new("f");
+/// let x = f.add_input("x", TensorType::new(DType::F32, [4]), InputKind::Feed, Loc::UNKNOWN);
+/// let n = f.push1(Op::Unary(UnaryOp::Negate), &[x], Loc::UNKNOWN)?;
+/// let y = f.push1(Op::Unary(UnaryOp::Negate), &[n], Loc::UNKNOWN)?;
+/// f.add_output("y", y);
+/// let optimized = optimize(f, &OptimizeOptions::default()).expect("a valid static function");
+/// assert_eq!(optimized.func.nodes().len(), 1);
+/// # Ok::<(), kiln_ir::Diagnostic>(())
+/// ```
+pub fn optimize(func: Func, options: &OptimizeOptions) -> Result<Optimized, Diagnostics> {
+    let mut o = Pipeline::new(func, options)?;
+    o.dump("input")?;
+    o.run(&INLINE)?;
+    o.run(&RNG)?;
+    if options.level == 0 {
+        o.run(&DCE)?;
+        return Ok(o.finish());
+    }
+    for round in 0..if options.level == 1 { 1 } else { MAX_ROUNDS } {
+        o.round = round;
+        let before = o.rewrites;
+        o.run(&CANONICALIZE)?;
+        o.run(&MOVEMENT)?;
+        o.run(&SIMPLIFY)?;
+        o.run(&FOLD)?;
+        o.run(&CONTROL)?;
+        o.run(&CSE)?;
+        o.run(&DCE)?;
+        if options.level >= 2 {
+            o.run(&LICM)?;
+            o.run(&SINK)?;
+            o.run(&DOT)?;
+            o.run(&CONV)?;
+            o.run(&REDUCE)?;
+        }
+        if o.rewrites == before {
+            break;
+        }
+    }
+    // What the last passes left behind.
+    o.run(&CSE)?;
+    o.run(&DCE)?;
+    Ok(o.finish())
+}
+
+/// Runs one pass alone, once (for tests and tools).
+///
+/// # Errors
+/// As [`optimize`]; an unknown `pass` is `optimize.options`.
+pub fn run_pass(func: Func, pass: &str, options: &OptimizeOptions) -> Result<Optimized, Diagnostics> {
+    let Some(pass) = ALL.into_iter().find(|p| p.name == pass) else { return Err(unknown_pass(pass).into()) };
+    let mut o = Pipeline::new(func, options)?;
+    o.run(pass)?;
+    Ok(o.finish())
+}
+
+fn unknown_pass(name: &str) -> Diagnostic {
+    Diagnostic::new("optimize.options", format!("there is no optimizer pass `{name}`"))
+        .help(format!("the passes are {}", PASSES.join(", ")))
+}
+
+/// The function on its way through the passes.
+struct Pipeline {
+    func: Func,
+    cx: Cx,
+    round: u32,
+    dumps: u32,
+    /// Rewrites so far.
+    rewrites: u64,
+    /// Per pass: the number of rewrites of all passes when it last found nothing to do. Until another pass rewrites
+    /// something, running it again is pointless.
+    idle_at: [Option<u64>; ALL.len()],
+}
+
+impl Pipeline {
+    fn new(func: Func, options: &OptimizeOptions) -> Result<Pipeline, Diagnostics> {
+        if let Some(name) = options.disable.iter().find(|d| !PASSES.contains(&d.as_str())) {
+            return Err(unknown_pass(name).into());
+        }
+        let mut problems = Vec::new();
+        check_static(&func, &mut problems);
+        if !problems.is_empty() {
+            return Err(Diagnostics(problems));
+        }
+        let cx = Cx::new(options.clone());
+        Ok(Pipeline { func, cx, round: 0, dumps: 0, rewrites: 0, idle_at: [None; ALL.len()] })
+    }
+
+    fn run(&mut self, pass: &Pass) -> Result<(), Diagnostics> {
+        let index = PASSES.iter().position(|p| *p == pass.name).expect("every pass is in the list");
+        if self.cx.options.disable.iter().any(|d| d == pass.name) || self.idle_at[index] == Some(self.rewrites) {
+            return Ok(());
+        }
+        let nodes_before = count_nodes(&self.func);
+        let start = Instant::now();
+        self.func = (pass.run)(std::mem::take(&mut self.func), &mut self.cx);
+        let run = PassRun {
+            pass: pass.name,
+            round: self.round,
+            time: start.elapsed(),
+            nodes_before,
+            nodes_after: count_nodes(&self.func),
+            work: std::mem::take(&mut self.cx.work),
+            rules: std::mem::take(&mut self.cx.rules),
+        };
+        let rewrites = run.rewrites();
+        self.rewrites += rewrites;
+        self.idle_at[index] = (rewrites == 0).then_some(self.rewrites);
+        self.cx.log.runs.push(run);
+        self.dump(pass.name)?;
+        if self.cx.options.verify {
+            kiln_ir::verify::verify(&self.func).map_err(|d| broken(pass.name, d))?;
+        }
+        Ok(())
+    }
+
+    fn dump(&mut self, what: &str) -> Result<(), Diagnostics> {
+        let Some(dir) = &self.cx.options.dump else { return Ok(()) };
+        let name: String =
+            self.func.name.chars().map(|c| if c.is_alphanumeric() || c == '_' || c == '-' { c } else { '_' }).collect();
+        let path = dir.join(format!("{name}.{:03}.{what}.kir", self.dumps));
+        self.dumps += 1;
+        std::fs::create_dir_all(dir).and_then(|()| std::fs::write(&path, kiln_ir::text::print(&self.func))).map_err(|e| {
+            Diagnostic::new("optimize.dump", format!("cannot write {}: {e}", path.display()))
+                .help("choose another directory, or unset KILN_DUMP")
+                .into()
+        })
+    }
+
+    fn finish(self) -> Optimized {
+        Optimized { func: self.func, log: self.cx.log }
+    }
+}
+
+fn broken(pass: &str, mut d: Diagnostics) -> Diagnostics {
+    let head = Diagnostic::new("optimize.verify", format!("the pass `{pass}` broke the function"))
+        .help(format!("please report it; to go on, disable the pass `{pass}`"));
+    d.0.insert(0, head);
+    d
+}
+
+/// One diagnostic for every node with a symbolic dimension (the first ten).
+fn check_static(func: &Func, problems: &mut Vec<Diagnostic>) {
+    for (id, node) in func.iter() {
+        if problems.len() >= 10 {
+            return;
+        }
+        let bounds = match &node.op {
+            Op::Slice { start, limit, .. } => start.iter().chain(limit).any(Dim::is_symbolic),
+            Op::Pad { low, high, .. } => low.iter().chain(high).any(Dim::is_symbolic),
+            _ => false,
+        };
+        if let Some(ty) = node.types.iter().find(|t| bounds || t.shape.as_sizes().is_none()) {
+            let name = node.name.as_deref().map(|n| format!(" \"{n}\"")).unwrap_or_default();
+            let text = format!("node %{}{name} ({}) has no static shape", id.0, node.op.name());
+            problems.push(
+                Diagnostic::new("optimize.static", text)
+                    .at(&node.loc)
+                    .label(format!("its type is {ty}"))
+                    .help("bind the named dimensions with `kiln_ir::specialize` before optimizing"),
+            );
+        }
+        node.op.regions().into_iter().for_each(|r| check_static(r, problems));
+    }
+}

@@ -1,0 +1,261 @@
+//! The walk that local passes share: one pass over the nodes in topological order, rebuilding the function, with a rule
+//! tried on every node whose operands are already rewritten. Nodes that a rule makes are tried in turn, so that one
+//! walk reaches most of what repeated walks would. Nodes left without a user are removed by the pass `dce`.
+
+use crate::context::{Cx, use_counts};
+use crate::lit::Lit;
+use crate::options::Level;
+use kiln_ir::{DType, Func, Input, Loc, Node, NodeId, Op, Output, Shape, Tensor, TensorType, Value};
+use smallvec::{SmallVec, smallvec};
+
+/// Sizes of a static shape.
+pub(crate) type Sizes = SmallVec<[usize; 4]>;
+/// The results of a node.
+pub(crate) type Values = SmallVec<[Value; 1]>;
+
+/// A set of rewrites: the value that a node (with rewritten operands) can be replaced by.
+pub(crate) type Rule = fn(&mut Rewriter<'_>, &Node) -> Option<Value>;
+
+/// How deep nodes made by rules are rewritten in turn. A bound on the stack; what is left waits for the next round.
+const MAX_DEPTH: u32 = 12;
+
+/// The function being built.
+pub(crate) struct Rewriter<'c> {
+    pub cx: &'c mut Cx,
+    func: Func,
+    rule: Rule,
+    depth: u32,
+    loc: Loc,
+    /// Uses of each node: those of the old nodes that it stands for. Nodes made by rules count none.
+    uses: Vec<u32>,
+}
+
+/// Rewrites a function and the functions nested in it.
+pub(crate) fn walk(mut old: Func, cx: &mut Cx, rule: Rule) -> Func {
+    let counts = use_counts(&old);
+    let n = old.nodes().len();
+    let mut rw =
+        Rewriter { cx, func: Func::new(old.name.clone()), rule, depth: 0, loc: Loc::UNKNOWN, uses: Vec::with_capacity(n) };
+    let mut map: Vec<Values> = Vec::with_capacity(n);
+    for i in 0..n {
+        let mut node = take_node(&mut old, NodeId(i as u32));
+        for v in &mut node.operands {
+            *v = mapped(&map, *v);
+        }
+        for region in node.op.regions_mut() {
+            *region = walk(std::mem::take(region), rw.cx, rule);
+        }
+        let values = rw.rewrite_old(node, counts[i]);
+        map.push(values);
+    }
+    let mut func = rw.func;
+    set_signature(&mut func, old.inputs, old.outputs, |v| mapped(&map, v));
+    func
+}
+
+/// Takes a node out of a function that is going to be dropped.
+pub(crate) fn take_node(func: &mut Func, id: NodeId) -> Node {
+    let empty = Node {
+        op: Op::Parameter(u32::MAX),
+        operands: SmallVec::new(),
+        types: SmallVec::new(),
+        loc: Loc::UNKNOWN,
+        name: None,
+    };
+    std::mem::replace(func.node_mut(id), empty)
+}
+
+/// The new value of an old one.
+pub(crate) fn mapped(map: &[Values], v: Value) -> Value {
+    map[v.node.index()][v.result as usize]
+}
+
+/// Gives a rebuilt function the inputs and outputs of the old one.
+pub(crate) fn set_signature(func: &mut Func, inputs: Vec<Input>, outputs: Vec<Output>, map: impl Fn(Value) -> Value) {
+    func.inputs = inputs.into_iter().map(|i| Input { node: map(i.node.into()).node, ..i }).collect();
+    func.outputs = outputs.into_iter().map(|o| Output { value: map(o.value), ..o }).collect();
+}
+
+impl Rewriter<'_> {
+    fn rewrite_old(&mut self, node: Node, uses: u32) -> Values {
+        self.cx.work += 1;
+        self.loc = node.loc.clone();
+        let first_new = self.func.nodes().len();
+        if node.types.len() == 1
+            && !matches!(node.op, Op::Parameter(_))
+            && let Some(v) = (self.rule)(self, &node)
+        {
+            debug_assert_eq!(self.ty(v), &node.types[0], "a rewrite of `{}` keeps the type", node.op.name());
+            self.uses[v.node.index()] += uses;
+            if let Some(name) = node.name
+                && v.node.index() >= first_new
+            {
+                self.func.node_mut(v.node).name.get_or_insert(name);
+            }
+            return smallvec![v];
+        }
+        let id = self.func.push_raw(node);
+        self.uses.push(uses);
+        self.func.results(id).collect()
+    }
+
+    /// Appends a node (or what it rewrites to) at the place of the node being rewritten. `None` when the operands do not
+    /// fit the operator: a rule is wrong, and is not applied.
+    pub fn push(&mut self, op: Op, operands: &[Value]) -> Option<Value> {
+        let types = {
+            let tys: SmallVec<[&TensorType; 4]> = operands.iter().map(|v| self.ty(*v)).collect();
+            match kiln_ir::infer::result_types(&op, &tys) {
+                Ok(types) => types,
+                Err(d) => {
+                    debug_assert!(false, "a rewrite made an invalid node: {d}");
+                    return None;
+                }
+            }
+        };
+        let node = Node { op, operands: operands.into(), types, loc: self.loc.clone(), name: None };
+        self.cx.work += 1;
+        if self.depth < MAX_DEPTH {
+            self.depth += 1;
+            let v = (self.rule)(self, &node);
+            self.depth -= 1;
+            if v.is_some() {
+                return v;
+            }
+        }
+        let id = self.func.push_raw(node);
+        self.uses.push(0);
+        Some(id.into())
+    }
+
+    /// Asks to apply a rewrite: see [`Cx::fire`].
+    pub fn fire(&mut self, rule: &'static str, level: Level) -> bool {
+        self.cx.fire(rule, level)
+    }
+
+    /// Applies an exact rewrite to an existing value.
+    pub fn exact(&mut self, rule: &'static str, v: Value) -> Option<Value> {
+        self.fire(rule, Level::Exact).then_some(v)
+    }
+
+    /// The node that computes a value.
+    pub fn def(&self, v: Value) -> &Node {
+        self.func.node(v.node)
+    }
+    /// The operator that computes a value, with its operands.
+    pub fn op(&self, v: Value) -> (&Op, &[Value]) {
+        let n = self.def(v);
+        (&n.op, &n.operands)
+    }
+    /// The type of a value.
+    pub fn ty(&self, v: Value) -> &TensorType {
+        self.func.ty(v)
+    }
+    /// The element type of a value.
+    pub fn dtype(&self, v: Value) -> DType {
+        self.ty(v).dtype
+    }
+    /// The sizes of a value. The input of the optimizer was checked to be static.
+    pub fn sizes(&self, v: Value) -> Sizes {
+        sizes_of(self.ty(v))
+    }
+    /// Whether at most one node uses the value.
+    pub fn single_use(&self, v: Value) -> bool {
+        self.uses[v.node.index()] <= 1
+    }
+
+    /// Appends a constant.
+    pub fn constant(&mut self, t: Tensor) -> Value {
+        let v = self.func.constant(t, self.loc.clone());
+        self.uses.push(0);
+        v
+    }
+    /// Appends a scalar constant.
+    pub fn scalar(&mut self, dtype: DType, value: Lit) -> Option<Value> {
+        Some(self.constant(value.tensor(dtype)?))
+    }
+    /// Appends a tensor of equal elements: a scalar constant, broadcast.
+    pub fn splat(&mut self, ty: &TensorType, value: Lit) -> Option<Value> {
+        let s = self.scalar(ty.dtype, value)?;
+        self.broadcast_scalar(s, &ty.shape)
+    }
+    /// Appends a scalar broadcast to a shape.
+    pub fn broadcast_scalar(&mut self, s: Value, shape: &Shape) -> Option<Value> {
+        if shape.rank() == 0 {
+            return Some(s);
+        }
+        self.push(Op::BroadcastInDim { shape: shape.clone(), dims: SmallVec::new() }, &[s])
+    }
+    /// Appends a reshape unless the shape is right already.
+    pub fn reshape(&mut self, v: Value, sizes: &[usize]) -> Option<Value> {
+        if self.sizes(v).as_slice() == sizes {
+            return Some(v);
+        }
+        self.push(Op::Reshape(Shape::from_sizes(sizes)), &[v])
+    }
+    /// Appends a transpose unless it is the identity.
+    pub fn transpose(&mut self, v: Value, permutation: &[usize]) -> Option<Value> {
+        if is_identity(permutation) {
+            return Some(v);
+        }
+        self.push(Op::Transpose(permutation.into()), &[v])
+    }
+
+    /// The scalar constant that every element of a value equals, in the canonical form (a scalar constant, or a
+    /// broadcast of one) or as a constant of one element.
+    pub fn splat_tensor(&self, v: Value) -> Option<&Tensor> {
+        match self.op(v) {
+            (Op::Constant(t), _) if t.len() == 1 => Some(t),
+            (Op::BroadcastInDim { .. } | Op::Reshape(_), &[x]) => match &self.def(x).op {
+                Op::Constant(t) if t.len() == 1 => Some(t),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+    /// [`Rewriter::splat_tensor`] as a literal.
+    pub fn lit(&self, v: Value) -> Option<Lit> {
+        self.splat_tensor(v).and_then(Lit::of)
+    }
+    /// Whether a value is a constant, or a broadcast of one.
+    pub fn is_constant_like(&self, v: Value) -> bool {
+        match self.op(v) {
+            (Op::Constant(_), _) => true,
+            (Op::BroadcastInDim { .. } | Op::Reshape(_), &[x]) => matches!(self.def(x).op, Op::Constant(_)),
+            _ => false,
+        }
+    }
+}
+
+/// Sizes of a static type.
+pub(crate) fn sizes_of(ty: &TensorType) -> Sizes {
+    ty.shape.as_sizes().expect("the optimizer's input was checked to be static")
+}
+
+/// Number of elements, saturating.
+pub(crate) fn elements(sizes: &[usize]) -> usize {
+    sizes.iter().fold(1, |a: usize, &n| a.saturating_mul(n))
+}
+
+/// Number of elements of a static type, saturating.
+pub(crate) fn numel(ty: &TensorType) -> usize {
+    elements(&sizes_of(ty))
+}
+
+/// Whether a permutation leaves everything in place.
+pub(crate) fn is_identity(permutation: &[usize]) -> bool {
+    permutation.iter().enumerate().all(|(i, &p)| i == p)
+}
+
+/// Whether dimension numbers ascend strictly.
+pub(crate) fn is_ascending(dims: &[usize]) -> bool {
+    dims.windows(2).all(|w| w[0] < w[1])
+}
+
+/// The inverse permutation.
+pub(crate) fn inverse(permutation: &[usize]) -> Sizes {
+    let mut inv: Sizes = smallvec![0; permutation.len()];
+    for (i, &p) in permutation.iter().enumerate() {
+        inv[p] = i;
+    }
+    inv
+}
