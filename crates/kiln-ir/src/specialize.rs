@@ -195,7 +195,9 @@ fn specialize_into(func: &Func, env: &DimEnv, errors: &mut Vec<Diagnostic>) -> F
         } else {
             infer_again(&mut op, node, &new, env, errors)
         };
-        new.push_raw(Node { op, types, ..node.clone() });
+        // A size that became a constant needs its operand no more.
+        let operands = if matches!(op, Op::Constant(_)) { SmallVec::new() } else { node.operands.clone() };
+        new.push_raw(Node { op, operands, types, loc: node.loc.clone(), name: node.name.clone() });
     }
     new.inputs = (func.inputs.iter()).map(|i| Input { ty: new.ty(i.node.into()).clone(), ..i.clone() }).collect();
     new.outputs = func.outputs.clone();
