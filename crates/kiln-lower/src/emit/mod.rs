@@ -1,11 +1,30 @@
 //! Emission of one fusion group as loop kernels.
+//!
+//! Emission is demand-driven: [`emit`] opens the loops of the group's iteration space and asks for the element of each output
+//! at the loops' symbolic index. The element of a value is computed from elements of its operands at indices derived from
+//! that index (module `elemental`); index maps such as transposes and slices cost nothing, a reduction opens loops of its own
+//! (module `reduce`). Whatever is computed is placed in the outermost loop that it depends on and remembered there, so the
+//! result of a row's reduction is computed once per row. Loop nests are built over the finest axes that make all index maps
+//! affine, and are then collapsed, ordered and split (module `loops`).
 
+mod alias;
+mod builder;
+mod elemental;
+mod index;
+mod loops;
+mod reduce;
+mod rows;
+mod scatter;
+mod structural;
+mod window;
+
+use builder::{Context, Emitter};
 use kiln_ir::{DType, Diagnostic, Func, Value};
 use kiln_loops::Kernel;
-use kiln_optimizer::fusion::Group;
+use kiln_optimizer::fusion::{Form, Group};
 
 /// A buffer that a launch works on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Operand {
     /// A value of the function that lies in memory.
     Value(Value),
@@ -46,11 +65,48 @@ pub struct Emitted {
     pub launches: Vec<Launch>,
 }
 
-/// Emits a group of kind `Kernel` of a function with static shapes.
+/// Emits a group of kind `Kernel` of a function with static shapes. Outputs without elements need no launch.
 ///
 /// # Errors
 /// An operator or dtype that has no lowering, named with its node and source line.
 pub fn emit(func: &Func, group: &Group) -> Result<Emitted, Diagnostic> {
-    let _ = (func, group);
-    Ok(Emitted::default())
+    check_static(func, group)?;
+    let cx = Context::new(func, group);
+    let mut out = Emitted::default();
+    match group.form {
+        Form::Elementwise { .. } => loops::elementwise(&cx, &mut out)?,
+        Form::Rows { rows, cols } => rows::rows(&cx, rows as i64, cols as i64, &mut out)?,
+        Form::Reduction { .. } => reduce::reduction(&cx, &mut out)?,
+        Form::Root(node) => scatter::root(&cx, node, &mut out)?,
+    }
+    alias::find(&cx, &mut out);
+    Ok(out)
+}
+
+fn check_static(func: &Func, group: &Group) -> Result<(), Diagnostic> {
+    let values = group.inputs.iter().chain(&group.outputs).copied();
+    for v in values.chain(group.nodes.iter().flat_map(|n| func.results(*n))) {
+        let node = func.node(v.node);
+        if func.ty(v).num_bytes().is_none_or(|n| i64::try_from(n).is_err()) {
+            let what = format!("`{}` of type {} has no known size", node.op.name(), func.ty(v));
+            return Err(Diagnostic::new("lower.static", what)
+                .at(&node.loc)
+                .help("specialize the function to concrete dimensions before lowering it"));
+        }
+    }
+    Ok(())
+}
+
+/// Runs `f` on a fresh emitter and appends the kernel that it builds as a launch.
+fn launch<'a>(
+    cx: &'a Context<'a>,
+    out: &mut Emitted,
+    f: impl FnOnce(&mut Emitter<'a>, &mut Emitted) -> Result<(), Diagnostic>,
+) -> Result<(), Diagnostic> {
+    let mut e = Emitter::new(cx);
+    f(&mut e, out)?;
+    if let Some(launch) = e.finish() {
+        out.launches.push(launch);
+    }
+    Ok(())
 }

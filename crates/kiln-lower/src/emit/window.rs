@@ -1,0 +1,295 @@
+//! Windows: `reduce_window` element by element, `select_and_scatter` window by window.
+
+use super::builder::{Context, Emitter, unsupported};
+use super::elemental::Emit;
+use super::index::{self, Idx, Sizes};
+use super::loops::{identity, worth_parallel};
+use super::{Emitted, launch};
+use kiln_ir::op::{CompareDirection, Reducer, WindowDim};
+use kiln_ir::{BinaryOp, DType, NodeId, Op, Value};
+use kiln_loops::{Index, Var};
+use smallvec::SmallVec;
+
+/// Windows of at most this many elements are unrolled.
+const UNROLLED: i64 = 16;
+/// The same for `select_and_scatter`, whose general form costs two loops.
+const UNROLLED_SELECT: i64 = 64;
+
+/// An element of a window: where it lies in the operand (clamped), and whether it does (`None`: always).
+type Place = (Idx, Option<Var>);
+
+impl Emitter<'_> {
+    /// The operand's element at position `at` of the window of result index `idx`.
+    fn window_element(&mut self, dims: &[WindowDim], sizes: &Sizes, idx: &[Index], at: &[Index]) -> Place {
+        let (mut place, mut valid) = (Idx::new(), None);
+        for (d, w) in dims.iter().enumerate() {
+            let start = index::offset(&index::scale(&idx[d], w.stride), -w.pad_low);
+            let pos = index::add(&start, &index::scale(&at[d], w.window_dilation));
+            let (ix, ok) = self.undilate(&pos, w.base_dilation, sizes[d]);
+            place.push(ix);
+            valid = self.both(valid, ok);
+        }
+        (place, valid)
+    }
+
+    /// The element of a `reduce_window`.
+    pub fn reduce_window(&mut self, id: NodeId, idx: &Idx) -> Emit<Var> {
+        let node = self.cx.node(id);
+        let Op::ReduceWindow { window, reducer } = &node.op else { return Err(unsupported(node, "not a window")) };
+        let dtype = node.types[0].dtype;
+        let (operand, init) = (node.operands[0], self.scalar(node.operands[1])?);
+        let sizes = self.cx.sizes(operand);
+        if index::count(&sizes) == 0 {
+            return Ok(init);
+        }
+        // Padding and the gaps of dilated operands take no part.
+        let none = self.constant(identity(*reducer, dtype.compute_type()));
+        let value = |e: &mut Self, at: &[Index]| -> Emit<Var> {
+            let (place, valid) = e.window_element(&window.dims, &sizes, idx, at);
+            let x = e.elem(operand, &place)?;
+            Ok(valid.map_or(x, |v| e.select(v, x, none)))
+        };
+        let extents: SmallVec<[i64; 6]> = window.dims.iter().map(|w| w.size).collect();
+        let count = index::count(&extents);
+        let result = if count <= UNROLLED {
+            let mut acc = init;
+            for k in 0..count {
+                let x = value(self, &constant_index(k, &extents))?;
+                acc = self.binary(reducer.binary(), acc, x);
+            }
+            acc
+        } else {
+            let level = self.top();
+            let (mut axes, mut at) = (Vec::new(), Idx::new());
+            for &n in &extents {
+                let (a, ix) = self.dim_axes(level + 1, &[n]);
+                axes.extend(a);
+                at.push(ix);
+            }
+            self.fold(level, axes, false, &[(*reducer, init)], |e| Ok(vec![value(e, &at)?]))?[0]
+        };
+        Ok(self.rounded(dtype, result))
+    }
+
+    /// Which element of a window is selected: its number in the window, and whether any element lies in the operand
+    /// (`None`: always).
+    fn selected(
+        &mut self,
+        operand: Value,
+        dims: &[WindowDim],
+        select: CompareDirection,
+        idx: &[Index],
+    ) -> Emit<(Var, Option<Var>)> {
+        let sizes = self.cx.sizes(operand);
+        let extents: SmallVec<[i64; 6]> = dims.iter().map(|w| w.size).collect();
+        let count = index::count(&extents);
+        if count > UNROLLED_SELECT {
+            return self.selected_by_loops(operand, dims, select, idx, &extents);
+        }
+        // The best so far: value, number, whether there is one.
+        let mut best: Option<(Var, Var, Option<Var>)> = None;
+        for k in 0..count {
+            let (place, valid) = self.window_element(dims, &sizes, idx, &constant_index(k, &extents));
+            let x = self.elem(operand, &place)?;
+            let number = self.int(DType::I32, k);
+            best = Some(match best {
+                None => (x, number, valid),
+                Some((y, n, any)) => {
+                    let mut keep = self.compare(select, y, x);
+                    if let Some(any) = any {
+                        keep = self.binary(BinaryOp::And, keep, any);
+                    }
+                    if let Some(valid) = valid {
+                        // What lies outside is never taken.
+                        let yes = self.constant(kiln_loops::Const { dtype: DType::Bool, bits: 1 });
+                        keep = self.select(valid, keep, yes);
+                    }
+                    let (y, n) = (self.select(keep, y, x), self.select(keep, n, number));
+                    let any = match (any, valid) {
+                        (Some(a), Some(v)) => Some(self.binary(BinaryOp::Or, a, v)),
+                        _ => None,
+                    };
+                    (y, n, any)
+                }
+            });
+        }
+        let (_, number, any) = best.expect("windows are not empty");
+        Ok((number, any))
+    }
+
+    /// [`Emitter::selected`] for large windows: first the extreme, then its first position. A NaN counts as the extreme.
+    fn selected_by_loops(
+        &mut self,
+        operand: Value,
+        dims: &[WindowDim],
+        select: CompareDirection,
+        idx: &[Index],
+        extents: &[i64],
+    ) -> Emit<(Var, Option<Var>)> {
+        let sizes = self.cx.sizes(operand);
+        let t = self.cx.dtype(operand).compute_type();
+        let op = match select {
+            CompareDirection::LE | CompareDirection::LT => Reducer::Minimum,
+            CompareDirection::GE | CompareDirection::GT | CompareDirection::EQ | CompareDirection::NE => Reducer::Maximum,
+        };
+        let none = self.constant(identity(op, t));
+        let level = self.top();
+        let window_axes = |e: &mut Self| {
+            let (mut axes, mut at) = (Vec::new(), Idx::new());
+            for &n in extents {
+                let (a, ix) = e.dim_axes(level + 1, &[n]);
+                axes.extend(a);
+                at.push(ix);
+            }
+            (axes, at)
+        };
+        let (axes, at) = window_axes(self);
+        let extreme = self.fold(level, axes, false, &[(op, none)], |e| {
+            let (place, valid) = e.window_element(dims, &sizes, idx, &at);
+            let x = e.elem(operand, &place)?;
+            Ok(vec![valid.map_or(x, |v| e.select(v, x, none))])
+        })?[0];
+        let (axes, at) = window_axes(self);
+        let count = index::count(extents);
+        let missing = self.int(DType::I32, count);
+        let number = self.fold(level, axes, false, &[(Reducer::Minimum, missing)], |e| {
+            let (place, valid) = e.window_element(dims, &sizes, idx, &at);
+            let x = e.elem(operand, &place)?;
+            let mut hit = e.compare(CompareDirection::EQ, x, extreme);
+            if t.is_float() {
+                let nan = e.compare(CompareDirection::NE, x, x);
+                hit = e.binary(BinaryOp::Or, hit, nan);
+            }
+            let hit = e.both(Some(hit), valid).unwrap_or(hit);
+            let k = e.materialize(&index::linearize(&at, extents), DType::I32);
+            Ok(vec![e.select(hit, k, missing)])
+        })?[0];
+        let any = self.compare(CompareDirection::LT, number, missing);
+        let last = self.int(DType::I32, count - 1);
+        Ok((self.binary(BinaryOp::Minimum, number, last), Some(any)))
+    }
+}
+
+/// The multi-dimensional index of element number `k`.
+fn constant_index(mut k: i64, extents: &[i64]) -> Idx {
+    let mut at: Idx = SmallVec::from_elem(Index::default(), extents.len());
+    for d in (0..extents.len()).rev() {
+        at[d] = Index::constant(k % extents[d]);
+        k /= extents[d];
+    }
+    at
+}
+
+/// Kernels of a `select_and_scatter`.
+pub(super) fn select_and_scatter(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> {
+    let node = cx.node(id);
+    let Op::SelectAndScatter { window, select, scatter } = &node.op else {
+        return Err(unsupported(node, "not a select_and_scatter"));
+    };
+    let (operand, source, init) = (node.operands[0], node.operands[1], node.operands[2]);
+    let value: Value = id.into();
+    let (sizes, windows) = (cx.sizes(operand), cx.sizes(source));
+    if index::count(&sizes) == 0 {
+        return Ok(());
+    }
+    let dims = &window.dims;
+    let count: i64 = dims.iter().map(|w| w.size).product();
+    let tiled = (0..sizes.len()).all(|d| {
+        let w = &dims[d];
+        w.pad_low == 0 && w.pad_high == 0 && w.stride == w.size && w.window_dilation == 1 && windows[d] * w.size == sizes[d]
+    });
+    if tiled && count <= UNROLLED {
+        return tiled_windows(cx, id, out);
+    }
+    launch(cx, out, |e, _| {
+        let (axes, idx) = e.space(value, 0..sizes.len());
+        let linear = index::linearize(&idx, &sizes);
+        e.root_nest(axes, true, worth_parallel(index::count(&sizes)), |e| {
+            let x = e.scalar(init)?;
+            let buf = e.buffer(value);
+            e.store(buf, linear, x);
+            Ok(())
+        })
+    })?;
+    if index::count(&windows) == 0 {
+        return Ok(());
+    }
+    launch(cx, out, |e, _| {
+        let buf = e.buffer(value);
+        e.volatile.insert(buf);
+        e.partial.insert(buf);
+        // Dimensions without windows are independent of each other; windows run in order.
+        let free = |d: usize| dims[d] == WindowDim::TRIVIAL;
+        let (mut outer, mut inner, mut idx) = (Vec::new(), Vec::new(), Idx::new());
+        for d in 0..windows.len() {
+            let (a, ix) = e.dim_axes(usize::from(!free(d)), &[windows[d]]);
+            if free(d) { outer.extend(a) } else { inner.extend(a) }
+            idx.push(ix);
+        }
+        let work = index::count(&windows) * count;
+        e.root_nest(outer, true, worth_parallel(work), |e| {
+            e.inner_nest(inner, false, |e| {
+                let (number, any) = e.selected(operand, dims, *select, &idx)?;
+                let at = e.selected_place(dims, &sizes, &idx, number);
+                let s = e.elem(source, &idx)?;
+                let linear = index::linearize(&at, &sizes);
+                let old = e.load(buf, linear.clone());
+                let new = e.apply_binary(scatter.binary(), node.types[0].dtype, old, s);
+                let new = any.map_or(new, |any| e.select(any, new, old));
+                e.store(buf, linear, new);
+                Ok(())
+            })
+        })
+    })
+}
+
+impl Emitter<'_> {
+    /// The index in the operand of element `number` of a window.
+    fn selected_place(&mut self, dims: &[WindowDim], sizes: &Sizes, idx: &[Index], number: Var) -> Idx {
+        let count: i64 = dims.iter().map(|w| w.size).product();
+        let extents: Sizes = dims.iter().map(|w| w.size).collect();
+        let linear = self.dynamic(number, 0, count - 1);
+        let at = self.delinearize(&linear, &extents);
+        // A window that has no element in the operand is not used: any place will do.
+        self.window_element(dims, sizes, idx, &at).0
+    }
+}
+
+/// Windows that tile the operand: each writes all of its elements.
+fn tiled_windows(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> {
+    let node = cx.node(id);
+    let Op::SelectAndScatter { window, select, scatter } = &node.op else {
+        return Err(unsupported(node, "not a select_and_scatter"));
+    };
+    let (operand, source) = (node.operands[0], node.operands[1]);
+    let (sizes, windows) = (cx.sizes(operand), cx.sizes(source));
+    let extents: Sizes = window.dims.iter().map(|w| w.size).collect();
+    let dtype = node.types[0].dtype;
+    launch(cx, out, |e, _| {
+        let (mut axes, mut idx) = (Vec::new(), Idx::new());
+        for &n in &windows {
+            let (a, ix) = e.dim_axes(0, &[n]);
+            axes.extend(a);
+            idx.push(ix);
+        }
+        e.root_nest(axes, true, worth_parallel(index::count(&sizes)), |e| {
+            let (number, _) = e.selected(operand, &window.dims, *select, &idx)?;
+            let s = e.elem(source, &idx)?;
+            let init = e.scalar(node.operands[2])?;
+            let new = e.apply_binary(scatter.binary(), dtype, init, s);
+            let buf = e.buffer(id.into());
+            let mut values = Vec::new();
+            for k in 0..index::count(&extents) {
+                let this = e.int(DType::I32, k);
+                let here = e.compare(CompareDirection::EQ, number, this);
+                values.push(e.select(here, new, init));
+            }
+            for (k, x) in values.into_iter().enumerate() {
+                let at = constant_index(k as i64, &extents);
+                let (place, _) = e.window_element(&window.dims, &sizes, &idx, &at);
+                e.store(buf, index::linearize(&place, &sizes), x);
+            }
+            Ok(())
+        })
+    })
+}
