@@ -11,8 +11,11 @@ use crate::gemm::driver::{Batch, Batches, Gemm, Side};
 use crate::gemm::map::DimMap;
 use crate::gemm::pack::Strided;
 
-/// Shortest innermost run of terms that is worth choosing for its stride alone.
+/// Fewest input features whose distance in lhs counts.
 const LEAST_RUN: usize = 4;
+
+/// Shortest window that may be the innermost run of terms.
+const LONG_WINDOW: usize = 12;
 
 /// Number of term dimensions: the input feature and the window.
 pub(super) const TERM_DIMS: usize = MAX_SPATIAL + 1;
@@ -48,11 +51,17 @@ const TRIVIAL: ConvDim = ConvDim {
     out_stride: 0,
 };
 
+/// The spatial dimensions, preceded by trivial ones.
+pub(super) fn padded_dims(params: &ConvParams) -> [ConvDim; MAX_SPATIAL] {
+    let mut dims = [TRIVIAL; MAX_SPATIAL];
+    dims[MAX_SPATIAL - params.spatial.len()..].copy_from_slice(&params.spatial);
+    dims
+}
+
 impl Geometry {
     /// The form of parameters that passed validation and whose out has elements.
     pub(super) fn new(params: &ConvParams) -> Geometry {
-        let mut dims = [TRIVIAL; MAX_SPATIAL];
-        dims[MAX_SPATIAL - params.spatial.len()..].copy_from_slice(&params.spatial);
+        let dims = padded_dims(params);
         let groups = params.feature_group_count.max(params.batch_group_count);
         let features = params.output_features / groups;
         let images = params.output_batch();
@@ -136,25 +145,18 @@ impl Geometry {
     }
 }
 
-/// The order of the term dimensions, outermost first (`None` is the input feature): the innermost is the one with the
-/// smallest steps through lhs, as long as it is not too short.
+/// The order of the term dimensions, outermost first (`None` is the input feature). Innermost is the feature, whose run
+/// shares one window position, unless a long window is closer together in lhs (as in gradients with respect to the
+/// weights, where the window is an image).
 fn term_order(params: &ConvParams, dims: &[ConvDim; MAX_SPATIAL]) -> [Option<usize>; TERM_DIMS] {
-    let measure = |axis: Option<usize>| match axis {
-        None => (params.features_per_group(), params.lhs_feature_stride),
-        Some(index) => {
-            let dim = &dims[index];
-            (dim.window, dim.lhs_stride.saturating_mul(dim.rhs_dilation as isize))
-        }
-    };
-    let axes = [None, Some(0), Some(1), Some(2)];
-    let inner = axes.into_iter().min_by_key(|&axis| {
-        let (extent, stride) = measure(axis);
-        // Long ones by stride, then short ones by length.
-        if extent >= LEAST_RUN { (0, stride) } else { (1, -(extent as isize)) }
-    });
-    let inner = inner.flatten();
+    let features = params.features_per_group();
+    let feature_stride = if features >= LEAST_RUN { params.lhs_feature_stride } else { isize::MAX };
+    let step = |index: usize| dims[index].lhs_stride.saturating_mul(dims[index].rhs_dilation as isize);
+    let long = (0..MAX_SPATIAL).filter(|&index| dims[index].window >= LONG_WINDOW);
+    let inner = long.min_by_key(|&index| step(index)).filter(|&index| step(index) < feature_stride);
     let mut order = [inner; TERM_DIMS];
-    for (at, axis) in axes.into_iter().filter(|&axis| axis != inner).enumerate() {
+    let others = [None, Some(0), Some(1), Some(2)].into_iter().filter(|&axis| axis != inner);
+    for (at, axis) in others.enumerate() {
         order[at] = axis;
     }
     order

@@ -193,6 +193,7 @@ impl ConvParams {
     }
 }
 
+mod depthwise;
 mod geometry;
 mod im2col;
 
@@ -200,6 +201,7 @@ use crate::element::{Element, with_element};
 use crate::gemm::driver::Operands;
 use crate::gemm::isa::Isa;
 use crate::parallel::Threads;
+use depthwise::Depthwise;
 use geometry::Geometry;
 
 impl ConvParams {
@@ -209,6 +211,9 @@ impl ConvParams {
     pub fn workspace_bytes(&self) -> usize {
         if self.is_empty() {
             return 0;
+        }
+        if let Some(depthwise) = Depthwise::new(self) {
+            return with_element!(self.dtype, T => depthwise.workspace_bytes::<T>());
         }
         with_element!(self.dtype, T => Geometry::new(self).with_gemm::<T, _>(|gemm| gemm.workspace_bytes()))
     }
@@ -240,6 +245,16 @@ pub unsafe extern "C" fn run_convolution(ctx: *const RunContext, params: *const 
 /// # Safety
 /// As for [`run_convolution`], with `T` the element type and out not empty.
 unsafe fn run_typed<T: Element>(params: &ConvParams, threads: Threads<'_>, bufs: *const *mut u8) {
+    if let Some(depthwise) = Depthwise::new(params) {
+        // SAFETY: as above; the workspace operand is there exactly when it is needed.
+        unsafe {
+            let workspace =
+                if depthwise.workspace_bytes::<T>() > 0 { (*bufs.add(3)).cast() } else { core::ptr::null_mut() };
+            let operands = [(*bufs).cast::<T>().cast_const(), (*bufs.add(1)).cast::<T>().cast_const()];
+            depthwise.run::<T>(threads, Isa::current(), operands, (*bufs.add(2)).cast(), workspace);
+        }
+        return;
+    }
     let geometry = Geometry::new(params);
     geometry.with_gemm::<T, _>(|gemm| {
         // SAFETY: as above; the workspace operand is there exactly when it is needed.

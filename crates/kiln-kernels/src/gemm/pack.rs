@@ -238,58 +238,61 @@ struct Zeros([u8; 8 * LONGEST]);
 
 static ZEROS: Zeros = Zeros([0; 8 * LONGEST]);
 
-/// As [`copy_strip`], but lanes that are not `present` become zero.
+/// As [`copy_strip`] with adjacent terms, but lanes that are not `present` become zero.
 ///
 /// # Safety
-/// As for [`copy_strip`], for the lanes that are present; `count` is at most [`LONGEST`].
-pub(crate) unsafe fn copy_lanes_from<T: Element>(
+/// As for [`copy_strip`] with a step of 1, for the lanes that are present; `count` is at most [`LONGEST`].
+pub(crate) unsafe fn copy_present_lanes<T: Element>(
     from: *const T,
     offsets: &[isize],
     present: &[bool],
-    step: isize,
     count: usize,
     width: usize,
     to: *mut T::Packed,
 ) {
-    if step == 1 && width == PANEL_M {
-        let mut rows = [from; MAX_PANEL_N];
-        for (row, (&offset, &present)) in rows.iter_mut().zip(offsets.iter().zip(present)) {
-            *row = if present { from.wrapping_offset(offset) } else { ZEROS.0.as_ptr().cast() };
-        }
-        // SAFETY: absent lanes read zeros, of which there are enough.
-        return unsafe { transpose::<T, PANEL_M>(&rows[..offsets.len()], count, to) };
+    let mut lanes = [from; MAX_PANEL_N];
+    for (lane, (&offset, &present)) in lanes.iter_mut().zip(offsets.iter().zip(present)) {
+        *lane = if present { from.wrapping_offset(offset) } else { ZEROS.0.as_ptr().cast() };
     }
-    // SAFETY: the panel has room; present lanes are readable.
+    let lanes = &lanes[..offsets.len()];
+    // SAFETY: absent lanes read zeros, of which there are enough.
     unsafe {
-        for at in 0..count * width {
-            *to.add(at) = T::Packed::ZERO;
+        match width {
+            PANEL_M => transpose::<T, PANEL_M>(lanes, count, to),
+            16 => transpose::<T, 16>(lanes, count, to),
+            _ => transpose::<T, 32>(lanes, count, to),
         }
-        let mut lane = 0;
-        while lane < offsets.len() {
-            if !present[lane] {
-                lane += 1;
-                continue;
-            }
-            // The longest run of present lanes at equal distances.
-            let stride = if lane + 1 < offsets.len() { offsets[lane + 1] - offsets[lane] } else { 1 };
-            let mut end = lane + 1;
-            while end < offsets.len() && present[end] && offsets[end] - offsets[end - 1] == stride {
-                end += 1;
-            }
-            let (first, run) = (from.offset(offsets[lane]), end - lane);
-            for p in 0..count {
-                let (row, to) = (first.wrapping_offset(p as isize * step), to.add(p * width + lane));
-                if stride == 1 {
-                    for i in 0..run {
-                        *to.add(i) = (*row.add(i)).widen();
-                    }
-                } else {
-                    for i in 0..run {
-                        *to.add(i) = (*row.offset(i as isize * stride)).widen();
-                    }
+    }
+}
+
+/// Copies `to[p * width + i] = from[p * term_step + i * lane_step]` for `p < terms`, `i < lanes`.
+///
+/// # Safety
+/// All these elements are readable and writable.
+pub(crate) unsafe fn copy_runs<T: Element>(
+    from: *const T,
+    (term_step, terms): (isize, usize),
+    (lane_step, lanes): (isize, usize),
+    width: usize,
+    to: *mut T::Packed,
+) {
+    for p in 0..terms {
+        let (row, to) = (from.wrapping_offset(p as isize * term_step), to.wrapping_add(p * width));
+        // SAFETY: as the caller promises.
+        unsafe {
+            if lane_step == 1 && lanes == PANEL_M {
+                for i in 0..PANEL_M {
+                    *to.add(i) = (*row.add(i)).widen();
+                }
+            } else if lane_step == 1 {
+                for i in 0..lanes {
+                    *to.add(i) = (*row.add(i)).widen();
+                }
+            } else {
+                for i in 0..lanes {
+                    *to.add(i) = (*row.offset(i as isize * lane_step)).widen();
                 }
             }
-            lane = end;
         }
     }
 }
