@@ -4,9 +4,14 @@
 //! reductions with a combiner, and local scratch. Shapes are concrete. Both code generators lower it and share its analyses.
 //! It knows neither graphs nor targets.
 
+pub mod analysis;
 pub mod builder;
+pub mod interp;
 pub mod ir;
+pub mod math;
+pub mod scalar;
 pub mod types;
+pub mod verify;
 
 pub use builder::KernelBuilder;
 pub use ir::{Access, AxisId, Buf, Const, Expr, Index, Kernel, Local, Loop, LoopKind, Param, Reduction, Stmt, Var};

@@ -1,0 +1,272 @@
+//! Evaluation of the basic scalar operators on bit patterns (see [`crate::math`] for the basic set).
+//!
+//! A value is the zero-extended bit pattern of its dtype, as in [`Const::bits`](crate::Const).
+
+use kiln_ir::op::CompareDirection;
+use kiln_ir::{BinaryOp, DType, UnaryOp};
+
+/// Keeps the low bits that a dtype has.
+pub fn truncate(dtype: DType, bits: u64) -> u64 {
+    match dtype {
+        DType::Bool => bits & 1,
+        t if t.size() == 8 => bits,
+        t => bits & ((1 << t.bits()) - 1),
+    }
+}
+
+/// The value of an integer or bool.
+fn int(dtype: DType, bits: u64) -> i128 {
+    match dtype {
+        DType::I8 => i128::from(bits as i8),
+        DType::I16 => i128::from(bits as i16),
+        DType::I32 => i128::from(bits as i32),
+        DType::I64 => i128::from(bits as i64),
+        DType::Bool
+        | DType::U8
+        | DType::U16
+        | DType::U32
+        | DType::U64
+        | DType::F16
+        | DType::BF16
+        | DType::F32
+        | DType::F64 => i128::from(bits),
+    }
+}
+
+fn f32_of(bits: u64) -> f32 {
+    f32::from_bits(bits as u32)
+}
+
+fn of_f32(v: f32) -> u64 {
+    u64::from(v.to_bits())
+}
+
+/// A float of any width as f64 (exact).
+fn float(dtype: DType, bits: u64) -> f64 {
+    match dtype {
+        DType::F16 => half::f16::from_bits(bits as u16).to_f64(),
+        DType::BF16 => half::bf16::from_bits(bits as u16).to_f64(),
+        DType::F32 => f64::from(f32_of(bits)),
+        _ => f64::from_bits(bits),
+    }
+}
+
+macro_rules! float_min_max {
+    ($max:ident, $min:ident, $t:ty) => {
+        fn $max(a: $t, b: $t) -> $t {
+            if a.is_nan() || b.is_nan() {
+                <$t>::NAN
+            } else if a == b {
+                if a.is_sign_negative() { b } else { a }
+            } else if a > b {
+                a
+            } else {
+                b
+            }
+        }
+        fn $min(a: $t, b: $t) -> $t {
+            if a.is_nan() || b.is_nan() {
+                <$t>::NAN
+            } else if a == b {
+                if a.is_sign_negative() { a } else { b }
+            } else if a < b {
+                a
+            } else {
+                b
+            }
+        }
+    };
+}
+float_min_max!(max32, min32, f32);
+float_min_max!(max64, min64, f64);
+
+/// `op(x)` for a basic operator, or why it cannot be done.
+pub fn unary(op: UnaryOp, t: DType, x: u64) -> Result<u64, String> {
+    let refuse = || Err(format!("{} on {t} is not a basic operator", op.name()));
+    if t == DType::Bool {
+        return if op == UnaryOp::Not { Ok(x ^ 1) } else { refuse() };
+    }
+    if t.is_int() {
+        let v = int(t, x);
+        let r = match op {
+            UnaryOp::Abs => v.abs(),
+            UnaryOp::Negate => -v,
+            UnaryOp::Not => !v,
+            UnaryOp::Popcnt => i128::from(x.count_ones()),
+            UnaryOp::CountLeadingZeros => i128::from(x.leading_zeros() - (64 - t.bits())),
+            _ => return refuse(),
+        };
+        return Ok(truncate(t, r as u64));
+    }
+    match t {
+        DType::F32 => {
+            let v = f32_of(x);
+            Ok(of_f32(match op {
+                UnaryOp::Abs => v.abs(),
+                UnaryOp::Negate => -v,
+                UnaryOp::Sqrt => v.sqrt(),
+                UnaryOp::Floor => v.floor(),
+                UnaryOp::Ceil => v.ceil(),
+                UnaryOp::RoundNearestEven => v.round_ties_even(),
+                _ => return refuse(),
+            }))
+        }
+        DType::F64 => {
+            let v = f64::from_bits(x);
+            Ok(match op {
+                UnaryOp::Abs => v.abs(),
+                UnaryOp::Negate => -v,
+                UnaryOp::Sqrt => v.sqrt(),
+                UnaryOp::Floor => v.floor(),
+                UnaryOp::Ceil => v.ceil(),
+                UnaryOp::RoundNearestEven => v.round_ties_even(),
+                _ => return refuse(),
+            }
+            .to_bits())
+        }
+        _ => refuse(),
+    }
+}
+
+fn int_binary(op: BinaryOp, t: DType, x: u64, y: u64) -> Result<u64, String> {
+    let (a, b) = (int(t, x), int(t, y));
+    let trap = |what: &str| Err(format!("{} of {a} and {b} ({t}) {what}", op.name()));
+    let overflows = t.is_signed_int() && b == -1 && a == -(1i128 << (t.bits() - 1));
+    let r = match op {
+        BinaryOp::Add => a + b,
+        BinaryOp::Subtract => a - b,
+        BinaryOp::Multiply => a.wrapping_mul(b),
+        BinaryOp::Maximum => a.max(b),
+        BinaryOp::Minimum => a.min(b),
+        BinaryOp::And => a & b,
+        BinaryOp::Or => a | b,
+        BinaryOp::Xor => a ^ b,
+        BinaryOp::Divide | BinaryOp::Remainder if b == 0 => return trap("divides by zero"),
+        BinaryOp::Divide | BinaryOp::Remainder if overflows => return trap("overflows"),
+        BinaryOp::Divide => a / b,
+        BinaryOp::Remainder => a % b,
+        BinaryOp::ShiftLeft | BinaryOp::ShiftRightArithmetic | BinaryOp::ShiftRightLogical
+            if y >= u64::from(t.bits()) =>
+        {
+            return trap("shifts by the width or more");
+        }
+        BinaryOp::ShiftLeft => a << b,
+        BinaryOp::ShiftRightLogical => i128::from(x >> y),
+        BinaryOp::ShiftRightArithmetic => {
+            let sign = 64 - t.bits();
+            i128::from(((x << sign) as i64 >> sign) >> y)
+        }
+        BinaryOp::Power | BinaryOp::Atan2 => return Err(format!("{} on {t} is not a basic operator", op.name())),
+    };
+    Ok(truncate(t, r as u64))
+}
+
+/// `op(x, y)` for a basic operator; an error for a division that would trap and for a shift out of range.
+pub fn binary(op: BinaryOp, t: DType, x: u64, y: u64) -> Result<u64, String> {
+    let refuse = || Err(format!("{} on {t} is not a basic operator", op.name()));
+    match t {
+        DType::Bool => Ok(match op {
+            BinaryOp::And => x & y,
+            BinaryOp::Or => x | y,
+            BinaryOp::Xor => x ^ y,
+            _ => return refuse(),
+        }),
+        DType::F32 => {
+            let (a, b) = (f32_of(x), f32_of(y));
+            Ok(of_f32(match op {
+                BinaryOp::Add => a + b,
+                BinaryOp::Subtract => a - b,
+                BinaryOp::Multiply => a * b,
+                BinaryOp::Divide => a / b,
+                BinaryOp::Maximum => max32(a, b),
+                BinaryOp::Minimum => min32(a, b),
+                _ => return refuse(),
+            }))
+        }
+        DType::F64 => {
+            let (a, b) = (f64::from_bits(x), f64::from_bits(y));
+            Ok(match op {
+                BinaryOp::Add => a + b,
+                BinaryOp::Subtract => a - b,
+                BinaryOp::Multiply => a * b,
+                BinaryOp::Divide => a / b,
+                BinaryOp::Maximum => max64(a, b),
+                BinaryOp::Minimum => min64(a, b),
+                _ => return refuse(),
+            }
+            .to_bits())
+        }
+        DType::F16 | DType::BF16 => refuse(),
+        _ => int_binary(op, t, x, y),
+    }
+}
+
+/// `x ? y`: IEEE for floats, by value for ints, false < true for bool.
+pub fn compare(direction: CompareDirection, t: DType, x: u64, y: u64) -> bool {
+    fn decide<T: PartialOrd>(d: CompareDirection, a: T, b: T) -> bool {
+        match d {
+            CompareDirection::EQ => a == b,
+            CompareDirection::NE => a != b,
+            CompareDirection::GE => a >= b,
+            CompareDirection::GT => a > b,
+            CompareDirection::LE => a <= b,
+            CompareDirection::LT => a < b,
+        }
+    }
+    if t.is_float() { decide(direction, float(t, x), float(t, y)) } else { decide(direction, int(t, x), int(t, y)) }
+}
+
+/// Rounds to odd, so that rounding the result to fewer bits rounds once. (The `half` crate drops the low bits of an f64.)
+fn to_odd(v: f64) -> f32 {
+    let nearest = v as f32;
+    let back = f64::from(nearest);
+    if back == v || v.is_nan() {
+        return nearest;
+    }
+    let bits = nearest.to_bits() - u32::from(back.abs() > v.abs());
+    f32::from_bits(bits | 1)
+}
+
+/// Value conversion: ints wrap, floats round to nearest even, float to int truncates and saturates with NaN to 0, bool is
+/// 0 or 1, and a number is true unless it is zero.
+pub fn convert(to: DType, from: DType, x: u64) -> u64 {
+    if from.is_float() {
+        let v = float(from, x);
+        return match to {
+            DType::F32 if from == DType::F32 => x,
+            DType::F32 => of_f32(v as f32),
+            DType::F64 => v.to_bits(),
+            DType::F16 => u64::from(half::f16::from_f32(to_odd(v)).to_bits()),
+            DType::BF16 => u64::from(half::bf16::from_f32(to_odd(v)).to_bits()),
+            DType::Bool => u64::from(v != 0.0),
+            t => {
+                let (lo, hi) = if t.is_signed_int() {
+                    (-(1i128 << (t.bits() - 1)), (1i128 << (t.bits() - 1)) - 1)
+                } else {
+                    (0, (1i128 << t.bits()) - 1)
+                };
+                truncate(t, (v as i128).clamp(lo, hi) as u64)
+            }
+        };
+    }
+    let v = int(from, x);
+    match to {
+        DType::F32 => of_f32(v as f32),
+        DType::F64 => (v as f64).to_bits(),
+        DType::F16 => u64::from(half::f16::from_f32(v as f32).to_bits()),
+        DType::BF16 => u64::from(half::bf16::from_f32(v as f32).to_bits()),
+        DType::Bool => u64::from(v != 0),
+        t => truncate(t, v as u64),
+    }
+}
+
+/// `x * y + z` on f32 or f64, rounded once when `fused`.
+pub fn fma(t: DType, x: u64, y: u64, z: u64, fused: bool) -> u64 {
+    if t == DType::F32 {
+        let (a, b, c) = (f32_of(x), f32_of(y), f32_of(z));
+        of_f32(if fused { a.mul_add(b, c) } else { a * b + c })
+    } else {
+        let (a, b, c) = (f64::from_bits(x), f64::from_bits(y), f64::from_bits(z));
+        (if fused { a.mul_add(b, c) } else { a * b + c }).to_bits()
+    }
+}
