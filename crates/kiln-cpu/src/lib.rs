@@ -1,1 +1,62 @@
 //! CPU code generation: loop IR to machine code through Cranelift.
+//!
+//! [`compile`] turns a program and its kernels into a [`CodeObject`]: position independent bytes without relocations. Kernels
+//! call nothing; the entry function (straight-line code made from the program's steps) reaches kernels, library functions and
+//! the thread pool through the tables of [`kiln_kernels::abi::RunContext`]. The same bytes run from memory that [`jit`] maps
+//! and from a loaded artifact.
+//!
+//! [`KernelEmitter`] is the joint for further code generators: each kernel is compiled by the first emitter that supports it.
+
+mod clif;
+mod compile;
+mod emitter;
+mod entry;
+mod error;
+mod jit;
+mod link;
+mod target;
+
+pub use compile::{CompileReport, KernelReport, compile, compile_kernels};
+pub use emitter::{KernelEmitter, MachineCode, Scratch};
+pub use error::{CompileError, JitError};
+pub use jit::{JitCode, jit};
+pub use target::{check_host, host_target};
+
+/// How hard Cranelift optimizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OptLevel {
+    /// No optimization beyond instruction selection and register allocation.
+    None,
+    /// Common subexpressions, constant folding and loop-invariant code.
+    Speed,
+}
+
+/// Options of [`compile`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CpuOptions {
+    /// How hard Cranelift optimizes.
+    pub opt_level: OptLevel,
+    /// CPU features to use, as Rust names them (`avx2`, `fma`); `None`: all that this machine has.
+    pub features: Option<Vec<String>>,
+    /// Threads that compile kernels. The code does not depend on it.
+    pub threads: usize,
+    /// Check Cranelift's IR before compiling it (slow; on in debug builds).
+    pub verify: bool,
+    /// Keep Cranelift's IR and the assembly of every kernel in the report.
+    pub dump: bool,
+}
+
+impl Default for CpuOptions {
+    fn default() -> CpuOptions {
+        CpuOptions {
+            opt_level: OptLevel::Speed,
+            features: None,
+            threads: 1,
+            verify: cfg!(debug_assertions),
+            dump: false,
+        }
+    }
+}
+
+#[doc(no_inline)]
+pub use kiln_program::{Code, CodeObject};

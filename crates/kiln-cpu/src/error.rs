@@ -1,0 +1,102 @@
+//! What can go wrong while compiling or mapping code.
+
+use std::fmt;
+
+/// Why a program could not be compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CompileError {
+    /// A kernel uses something that no emitter can turn into machine code.
+    Unsupported {
+        /// The kernel.
+        kernel: String,
+        /// What it uses.
+        what: String,
+    },
+    /// A kernel is not well-formed.
+    Invalid {
+        /// The kernel.
+        kernel: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// The code generator itself failed.
+    Backend {
+        /// The function being compiled.
+        function: String,
+        /// The generator's message.
+        message: String,
+    },
+    /// The target cannot be compiled for.
+    Target(String),
+    /// The program does not fit its kernels, buffers or calls.
+    Program(String),
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CompileError::Unsupported { kernel, what } => write!(f, "kernel `{kernel}`: {what} is not supported"),
+            CompileError::Invalid { kernel, what } => write!(f, "kernel `{kernel}` is malformed: {what}"),
+            CompileError::Backend { function, message } => {
+                write!(f, "generating code of `{function}` failed: {message}")
+            }
+            CompileError::Target(what) => write!(f, "target: {what}"),
+            CompileError::Program(what) => write!(f, "program: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+/// Why code could not be mapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JitError {
+    /// The code was made for another machine.
+    Target(String),
+    /// The code object is damaged: an offset lies outside of the code.
+    Malformed(String),
+    /// The operating system refused the memory.
+    Memory(String),
+}
+
+impl fmt::Display for JitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JitError::Target(what) => write!(f, "the code does not run on this machine: {what}"),
+            JitError::Malformed(what) => write!(f, "malformed code object: {what}"),
+            JitError::Memory(what) => write!(f, "mapping the code failed: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for JitError {}
+
+/// An error inside one kernel, before its name is attached.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// See [`CompileError::Unsupported`].
+    Unsupported(String),
+    /// See [`CompileError::Invalid`].
+    Invalid(String),
+    /// See [`CompileError::Backend`].
+    Backend(String),
+}
+
+impl Fault {
+    pub(crate) fn of_kernel(self, kernel: &str) -> CompileError {
+        let kernel = kernel.to_owned();
+        match self {
+            Fault::Unsupported(what) => CompileError::Unsupported { kernel, what },
+            Fault::Invalid(what) => CompileError::Invalid { kernel, what },
+            Fault::Backend(message) => CompileError::Backend { function: kernel, message },
+        }
+    }
+}
+
+pub(crate) fn invalid<T>(what: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Invalid(what.into()))
+}
+
+pub(crate) fn unsupported<T>(what: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Unsupported(what.into()))
+}
