@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Rng, Values, available_isas, call, needed_elements, random_values};
+use common::{Reader, Rng, Values, available_isas, call, needed_elements, random_values};
 use kiln_kernels::{ConvDim, ConvParams, KernelDType, LibraryOp, ThreadPool, with_isa};
 
 /// Sum, sum of magnitudes and wrapped integer sum of every element of out, by definition.
@@ -58,22 +58,6 @@ fn meet(p: &ConvParams, position: usize, tap: usize, mut from: isize, mut with: 
         tap /= dim.window;
     }
     Some((from as usize, with as usize))
-}
-
-/// Decoded elements.
-struct Reader {
-    floats: Vec<f64>,
-    integers: Vec<i128>,
-}
-
-impl Reader {
-    fn new(values: &Values) -> Reader {
-        let all = 0..values.len();
-        Reader {
-            floats: all.clone().map(|i| values.float(i)).collect(),
-            integers: all.map(|i| values.integer(i)).collect(),
-        }
-    }
 }
 
 fn check(p: &ConvParams, rng: &mut Rng, pool: Option<&ThreadPool>) {

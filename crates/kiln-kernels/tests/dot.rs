@@ -2,12 +2,13 @@
 
 mod common;
 
-use common::{Rng, Values, available_isas, call, random_values};
+use common::{Reader, Rng, Values, available_isas, call, random_values};
 use kiln_kernels::{BatchDim, DotParams, KernelDType, LibraryOp, ThreadPool, with_isa};
 
 /// The product by definition, in f64 (exact for the small integers that the tests use, wrapped where integers wrap),
 /// together with `sum |a * b|`, which the error bounds refer to.
 fn reference(p: &DotParams, a: &Values, b: &Values, mut check: impl FnMut(usize, f64, f64, i128)) {
+    let (a, b) = (Reader::new(a), Reader::new(b));
     let total: usize = p.batch.iter().map(|dim| dim.extent).product();
     for batch in 0..total {
         let (mut rest, mut a0, mut b0, mut c0) = (batch, 0, 0, 0);
@@ -22,10 +23,10 @@ fn reference(p: &DotParams, a: &Values, b: &Values, mut check: impl FnMut(usize,
                 for q in 0..p.k as isize {
                     let x = (a0 + i * p.a_row + q * p.a_col) as usize;
                     let y = (b0 + q * p.b_row + j * p.b_col) as usize;
-                    let term = a.float(x) * b.float(y);
+                    let term = a.floats[x] * b.floats[y];
                     sum += term;
                     magnitude += term.abs();
-                    wrapped = wrapped.wrapping_add(a.integer(x).wrapping_mul(b.integer(y)));
+                    wrapped = wrapped.wrapping_add(a.integers[x].wrapping_mul(b.integers[y]));
                 }
                 check((c0 + i * p.c_row + j * p.c_col) as usize, sum, magnitude, wrapped);
             }
@@ -137,6 +138,10 @@ fn several_blocks() {
         (KernelDType::BF16, (500, 50, 790)),
         (KernelDType::F16, (30, 1100, 400)),
         (KernelDType::I32, (13, 2100, 400)),
+        // Few rows: a large B is read in place.
+        (KernelDType::F32, (9, 600, 70)),
+        (KernelDType::F64, (20, 300, 130)),
+        (KernelDType::BF16, (1, 700, 90)),
     ] {
         for kinds in [[0, 0, 0], [1, 1, 0], [0, 1, 1], [4, 0, 2]] {
             check(&params(dtype, size, kinds), &mut rng, Some(&pool));

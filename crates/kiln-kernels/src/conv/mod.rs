@@ -257,12 +257,12 @@ unsafe fn run_typed<T: Element>(params: &ConvParams, threads: Threads<'_>, bufs:
     }
     let geometry = Geometry::new(params);
     geometry.with_gemm::<T, _>(|gemm| {
-        // SAFETY: as above; the workspace operand is there exactly when it is needed.
+        // SAFETY: as above; the workspace operand is there when it is needed.
         unsafe {
             let lhs = (*bufs).cast::<T>().cast_const();
             let rhs = (*bufs.add(1)).cast::<T>().cast_const().wrapping_offset(geometry.rhs_start);
             let (a, b) = if geometry.features_are_rows { (rhs, lhs) } else { (lhs, rhs) };
-            let workspace = if gemm.workspace_bytes() > 0 { *bufs.add(3) } else { core::ptr::null_mut() };
+            let workspace = bufs.wrapping_add(3);
             gemm.run(threads, Isa::current(), Operands { a, b, c: (*bufs.add(2)).cast(), workspace });
         }
     });

@@ -122,7 +122,7 @@ impl<T: Element> Canonical<T> {
     pub(super) unsafe fn run_as_gemv(&self, threads: Threads<'_>, isa: Isa, operands: Operands<T>) -> bool {
         let gemm = &self.gemm;
         let (Side::Strided(rows), Side::Strided(cols)) = (&gemm.a, &gemm.b) else { return false };
-        if !T::IN_PLACE || (gemm.m != 1 && gemm.n != 1) || gemm.k == 0 {
+        if (gemm.m != 1 && gemm.n != 1) || gemm.k == 0 {
             return false;
         }
         // The vector's side has one lane; the matrix is the other.
@@ -141,15 +141,15 @@ impl<T: Element> Canonical<T> {
             let [a, b, c] = gemm.batches.offsets(batch);
             let (x, matrix) = (operands.a.wrapping_offset(a), operands.b.wrapping_offset(b));
             let (x, matrix) = if vector_is_a { (x, matrix) } else { (matrix, x) };
-            Gemv::<T::Packed> {
+            Gemv::<T> {
                 n: if vector_is_a { gemm.n } else { gemm.m },
                 k: gemm.k,
-                x: x.cast(),
+                x,
                 x_stride,
-                matrix: matrix.cast(),
+                matrix,
                 lane_stride,
                 term_stride,
-                y: operands.c.wrapping_offset(c).cast(),
+                y: operands.c.wrapping_offset(c),
                 y_stride,
             }
         };

@@ -216,17 +216,13 @@ pub unsafe extern "C" fn run_dot(ctx: *const RunContext, params: *const c_void, 
 unsafe fn run_typed<T: Element>(params: &DotParams, threads: Threads<'_>, bufs: *const *mut u8) {
     let canonical = Canonical::<T>::new(params);
     let isa = Isa::current();
-    // SAFETY: as above; the workspace operand is there exactly when it is needed.
+    // SAFETY: as above; the workspace operand is there when it is needed.
     unsafe {
         let [a, b, c] = [*bufs, *bufs.add(1), *bufs.add(2)];
         let (a, b) = if canonical.swapped { (b, a) } else { (a, b) };
-        let mut operands = Operands::<T> { a: a.cast(), b: b.cast(), c: c.cast(), workspace: core::ptr::null_mut() };
-        if canonical.run_as_gemv(threads, isa, operands) {
-            return;
+        let operands = Operands::<T> { a: a.cast(), b: b.cast(), c: c.cast(), workspace: bufs.wrapping_add(3) };
+        if !canonical.run_as_gemv(threads, isa, operands) {
+            canonical.gemm.run(threads, isa, operands);
         }
-        if canonical.gemm.workspace_bytes() > 0 {
-            operands.workspace = *bufs.add(3);
-        }
-        canonical.gemm.run(threads, isa, operands);
     }
 }

@@ -97,7 +97,8 @@ pub(crate) struct Operands<T> {
     pub(crate) a: *const T,
     pub(crate) b: *const T,
     pub(crate) c: *mut T,
-    pub(crate) workspace: *mut u8,
+    /// Where the pointer to the workspace is; read only if there is one.
+    pub(crate) workspace: *const *mut u8,
 }
 
 // SAFETY: threads write disjoint parts of c and of the workspace, and only read a and b.
@@ -156,7 +157,7 @@ impl<T: Element> Gemm<'_, T> {
     ///
     /// # Safety
     /// The operands hold the elements that the maps reach, c overlaps none of the others, and the workspace has
-    /// [`Gemm::workspace_bytes`] bytes at an address aligned for the packed type.
+    /// [`Gemm::workspace_bytes`] bytes at an address aligned for the packed type (if that is 0, there need be none).
     pub(crate) unsafe fn run(&self, threads: Threads<'_>, isa: Isa, operands: Operands<T>) {
         if self.is_empty() {
             return;
@@ -167,7 +168,10 @@ impl<T: Element> Gemm<'_, T> {
             return;
         }
         let blocks = Blocks::new(&self.shape());
-        let run = Run { gemm: self, blocks, operands, threads, kernel: <T::Packed as Tiled>::kernel(isa) };
+        // SAFETY: as the caller promises.
+        let workspace = if blocks.bytes > 0 { unsafe { *operands.workspace } } else { core::ptr::null_mut() };
+        let kernel = <T::Packed as Tiled>::kernel(isa);
+        let run = Run { gemm: self, blocks, operands, workspace: SharedMut(workspace), threads, kernel };
         // SAFETY: as the caller promises.
         unsafe { run.all_blocks() };
     }
@@ -192,6 +196,7 @@ struct Run<'a, T: Element> {
     gemm: &'a Gemm<'a, T>,
     blocks: Blocks,
     operands: Operands<T>,
+    workspace: SharedMut<u8>,
     threads: Threads<'a>,
     kernel: TileKernel<T::Packed>,
 }
@@ -255,7 +260,7 @@ impl<T: Element> Run<'_, T> {
 
     /// A region of the workspace.
     fn region(&self, index: usize) -> *mut T::Packed {
-        self.operands.workspace.wrapping_add(self.blocks.offsets[index]).cast()
+        self.workspace.get().wrapping_add(self.blocks.offsets[index]).cast()
     }
 
     unsafe fn pack_a(&self, block: Block) {

@@ -133,6 +133,22 @@ impl Values {
     }
 }
 
+/// Decoded elements.
+pub struct Reader {
+    pub floats: Vec<f64>,
+    pub integers: Vec<i128>,
+}
+
+impl Reader {
+    pub fn new(values: &Values) -> Reader {
+        let all = 0..values.len();
+        Reader {
+            floats: all.clone().map(|at| values.float(at)).collect(),
+            integers: all.map(|at| values.integer(at)).collect(),
+        }
+    }
+}
+
 /// Floats uniform in -1..1; integers over their whole range, so that products wrap; truth values of any byte.
 pub fn random_values(dtype: KernelDType, len: usize, rng: &mut Rng) -> Values {
     let mut values = Values::zeros(dtype, len);
