@@ -11,7 +11,7 @@ use kiln_autodiff::rebuild::{NewInput, extract};
 use kiln_ir::{DType, Diagnostic, Dim, Func, InputKind, Loc, Op, Shape, TensorType, Value};
 
 /// The captured outer values of several frames, each once, in order of first use.
-fn union_of_captures(frames: &[&ClosedFrame]) -> Vec<Value> {
+pub(crate) fn union_of_captures(frames: &[&ClosedFrame]) -> Vec<Value> {
     let mut all: Vec<Value> = Vec::new();
     let mut seen = std::collections::HashSet::new();
     for (outer, _) in frames.iter().flat_map(|f| &f.captures) {
@@ -71,7 +71,7 @@ pub(crate) fn assemble(frame: &ClosedFrame, name: &str, params: &[Param], output
 
 impl Graph {
     /// Types of captured values of the current frame.
-    fn captured_types(&self, values: &[Value]) -> Vec<TensorType> {
+    pub(crate) fn captured_types(&self, values: &[Value]) -> Vec<TensorType> {
         let s = self.0.borrow();
         let func = &s.frames.last().expect("the root frame is always open").func;
         values.iter().map(|v| func.ty(*v).clone()).collect()
@@ -186,7 +186,7 @@ impl Graph {
                 Err(why) => self.fail(Diagnostic::new("fori_loop.count", "the iteration count is no i32").label(why)),
             },
         };
-        let (zero, one) = (n.literal(0.into()), n.literal(1.into()));
+        let zero = n.literal(0.into());
         let state = [vec![zero], init.flatten()].concat();
         let finished = self.while_flat(
             &state,
@@ -194,7 +194,7 @@ impl Graph {
             |state| {
                 let i = state[0].clone();
                 let new = self.user_code(|| body(i.clone(), init.rebuild(&mut state.into_iter().skip(1))));
-                [vec![i + &one], new.flatten()].concat()
+                [vec![i + 1], new.flatten()].concat()
             },
         );
         init.rebuild(&mut finished.into_iter().skip(1))

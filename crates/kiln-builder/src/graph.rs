@@ -422,6 +422,12 @@ impl Graph {
         Some(s.capture_up(level, place.value, &place.ty))
     }
 
+    /// True for an expression of this graph whose frame is open.
+    pub(crate) fn owns(&self, e: &Expr) -> bool {
+        let frame = e.place.as_ref().map(|p| p.frame);
+        self.same(&e.graph) && self.0.borrow().frames.iter().any(|f| Some(f.id) == frame)
+    }
+
     /// Opens a frame; nodes go there until it is closed.
     pub(crate) fn open_frame(&self, what: &'static str, copy_constants: bool) {
         let mut s = self.0.borrow_mut();
@@ -456,8 +462,13 @@ impl Graph {
 impl State {
     /// Carries a value of the frame at `level` into the innermost frame.
     fn capture_up(&mut self, level: usize, value: Value, ty: &TensorType) -> Value {
+        self.capture_between(level, self.frames.len() - 1, value, ty)
+    }
+
+    /// Carries a value of the frame at level `from` into the one at level `to`.
+    pub(crate) fn capture_between(&mut self, from: usize, to: usize, value: Value, ty: &TensorType) -> Value {
         let mut value = value;
-        for at in level + 1..self.frames.len() {
+        for at in from + 1..=to {
             let (outer, inner) = self.frames.split_at_mut(at);
             let node = outer[at - 1].func.node(value.node);
             let name = node.name.as_deref().unwrap_or_else(|| node.op.name()).to_owned();

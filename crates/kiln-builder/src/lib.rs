@@ -36,6 +36,7 @@ mod tree;
 pub use conv::{Conv, Layout, Padding, Pool};
 pub use expr::Expr;
 pub use function::{FunctionSpec, Updates};
+pub use grad::{custom_vjp, grad, jvp, value_and_grad, vjp};
 pub use graph::{Graph, Here, ScopeGuard, UpdateWhen};
 pub use index::{SliceItem, step};
 pub use kiln_ir::{DType, Diagnostic, Diagnostics, Dim, Element, Shape, Tensor, TensorType, dims};

@@ -1,0 +1,417 @@
+//! `while`.
+//!
+//! Reverse mode has two ways through a loop:
+//!
+//! - When the number of iterations is known before it runs (a counter from a literal in literal steps against a literal, or
+//!   from 0 in steps of 1 against the size of a dimension: what `fori_loop` and `scan` make), the loop is built again with
+//!   one more state per value that the gradient needs: a stack of that value in every iteration. The reverse loop reads the
+//!   stacks from the end and runs each iteration's body again for its inner values. Linear time; memory is iterations times
+//!   the needed state. States that only pass through (captured values) are not stacked, nor are those whose values the
+//!   gradient does not need, such as the buffers that a scan fills.
+//! - Otherwise the iterations are counted by running the loop, and the reverse loop computes the state of iteration `i` again
+//!   from the start. Exact, no memory beyond the state, but quadratic in the number of iterations.
+
+use crate::activity::loop_states;
+use crate::branches::{give, nested};
+use crate::emit::{Emit, Res, int_literal};
+use crate::forward::{self, Forward};
+use crate::rebuild::{cleaned, inline, reachable};
+use crate::reverse::{self, Reverse};
+use kiln_ir::op::CompareDirection;
+use kiln_ir::{BinaryOp, DType, Dim, Func, Node, NodeId, Op, TensorType, Value};
+
+/// A loop whose number of iterations is known before it runs.
+struct Counted {
+    /// The state that counts.
+    counter: usize,
+    start: i64,
+    step: i64,
+    /// Iterations.
+    trips: Dim,
+    /// The state that holds the number of iterations, when that is symbolic.
+    trips_state: Option<usize>,
+}
+
+/// True for states that the body hands through unchanged.
+fn invariants(body: &Func) -> Vec<bool> {
+    body.inputs.iter().zip(&body.outputs).map(|(i, o)| o.value == Value::from(i.node)).collect()
+}
+
+/// The state that a value inside of `func` is, if it is one.
+fn state_of(func: &Func, v: Value) -> Option<usize> {
+    match func.node(v.node).op {
+        Op::Parameter(i) => Some(i as usize),
+        _ => None,
+    }
+}
+
+/// Recognizes a counting loop.
+fn counted(f: &Func, node: &Node, cond: &Func, body: &Func) -> Option<Counted> {
+    let fixed = invariants(body);
+    // An integer literal, inside or as the initial value of a state that never changes.
+    let literal = |func: &Func, v: Value| match state_of(func, v) {
+        Some(s) if fixed[s] => int_literal(&f.node(node.operands[s].node).op),
+        Some(_) => None,
+        None => int_literal(&func.node(v.node).op),
+    };
+    let test = cond.node(cond.outputs.first()?.value.node);
+    let Op::Compare(CompareDirection::LT) = test.op else { return None };
+    let counter = state_of(cond, test.operands[0]).filter(|&s| !fixed[s])?;
+    let bound = test.operands[1];
+    let next = body.node(body.outputs[counter].value.node);
+    let Op::Binary(BinaryOp::Add) = next.op else { return None };
+    let is_counter = |v: Value| state_of(body, v) == Some(counter);
+    let by = match (is_counter(next.operands[0]), is_counter(next.operands[1])) {
+        (true, false) => next.operands[1],
+        (false, true) => next.operands[0],
+        _ => return None,
+    };
+    let step = literal(body, by).filter(|&s| s > 0)?;
+    let start = int_literal(&f.node(node.operands[counter].node).op)?;
+    if let Some(limit) = literal(cond, bound) {
+        // The counter must reach the limit without wrapping around.
+        let top = largest(body.inputs[counter].ty.dtype)?;
+        limit.checked_add(step).filter(|&t| t <= top)?;
+        let trips = if limit > start { (limit - start + step - 1) / step } else { 0 };
+        return Some(Counted { counter, start, step, trips: Dim::Const(trips), trips_state: None });
+    }
+    let state = state_of(cond, bound).filter(|&s| fixed[s])?;
+    let mut source = f.node(node.operands[state].node);
+    if let Op::Convert(to) = source.op {
+        if to.size() < 4 {
+            return None;
+        }
+        source = f.node(source.operands[0].node);
+    }
+    let Op::GetDimensionSize(d) = source.op else { return None };
+    let trips = f.ty(source.operands[0]).shape[d].clone();
+    let trips_state = trips.is_symbolic().then_some(state);
+    (start == 0 && step == 1).then_some(Counted { counter, start, step, trips, trips_state })
+}
+
+fn largest(dtype: DType) -> Option<i64> {
+    match dtype {
+        DType::I8 => Some(i8::MAX.into()),
+        DType::I16 => Some(i16::MAX.into()),
+        DType::I32 => Some(i32::MAX.into()),
+        DType::I64 | DType::U64 => Some(i64::MAX),
+        DType::U8 => Some(u8::MAX.into()),
+        DType::U16 => Some(u16::MAX.into()),
+        DType::U32 => Some(u32::MAX.into()),
+        DType::Bool | DType::F16 | DType::BF16 | DType::F32 | DType::F64 => None,
+    }
+}
+
+/// The gradient of one iteration: `(states..., cotangents of active results...) -> cotangents of active states`, and which
+/// states it needs.
+struct Step {
+    func: Func,
+    needs: Vec<bool>,
+}
+
+fn reverse_step(node: &Node, body: &Func, active: &[usize]) -> Res<Step> {
+    let types = body.inputs.iter().map(|i| i.ty.clone());
+    let ct_types = active.iter().map(|&i| body.inputs[i].ty.clone());
+    let (mut f, params) = nested("vjp_step", types.chain(ct_types), &node.loc);
+    let (states, cts) = params.split_at(body.inputs.len());
+    let outs = inline(&mut f, body, states);
+    let seeds: Vec<(Value, Value)> = active.iter().zip(cts).map(|(&i, ct)| (outs[i], *ct)).collect();
+    let wrt: Vec<Value> = active.iter().map(|&i| states[i]).collect();
+    let walked = reverse::walk(&mut f, 0, &seeds, &wrt)?;
+    let mut e = Emit { f: &mut f, loc: node.loc.clone() };
+    let mut outputs = Vec::new();
+    for (v, ct) in wrt.iter().zip(walked.cts) {
+        outputs.push(match ct {
+            Some(ct) => ct,
+            None => e.zeros_like(*v)?,
+        });
+    }
+    give(&mut f, outputs);
+    let func = cleaned(&f, &walked.replaced);
+    let live = reachable(&func, func.outputs.iter().map(|o| o.value));
+    let needs = (0..body.inputs.len()).map(|i| live[func.inputs[i].node.index()]).collect();
+    Ok(Step { func, needs })
+}
+
+pub(crate) fn backward(r: &mut Reverse, id: NodeId, node: &Node, cond: &Func, body: &Func) -> Res<()> {
+    let starts: Vec<bool> = node.operands.iter().map(|v| r.wants(*v)).collect();
+    let active: Vec<usize> =
+        loop_states(body, starts).iter().enumerate().filter(|(_, a)| **a).map(|(i, _)| i).collect();
+    let mut cts = Vec::new();
+    for &i in &active {
+        cts.push(r.ct_or_zeros(Value { node: id, result: i as u32 })?);
+    }
+    let counted = counted(r.e.f, node, cond, body);
+    let back = match counted {
+        Some(c) if c.trips == Dim::Const(0) => cts,
+        Some(c) => counted_backward(r, id, node, (cond, body), &active, cts, &c)?,
+        None => recomputed_backward(r, node, (cond, body), &active, cts)?,
+    };
+    for (&i, ct) in active.iter().zip(back) {
+        r.add(node.operands[i], ct)?;
+    }
+    Ok(())
+}
+
+/// How the reverse loop gets the value that a state had in an iteration.
+#[derive(Clone, Copy, PartialEq)]
+enum Source {
+    /// From the iteration's number.
+    Counter,
+    /// It never changes: the value of the state after the loop.
+    Invariant,
+    /// From a stack.
+    Stack,
+    /// The gradient does not need it.
+    Unneeded,
+}
+
+fn counted_backward(
+    r: &mut Reverse,
+    id: NodeId,
+    node: &Node,
+    (cond, body): (&Func, &Func),
+    active: &[usize],
+    cts: Vec<Value>,
+    c: &Counted,
+) -> Res<Vec<Value>> {
+    let step = reverse_step(node, body, active)?;
+    let fixed = invariants(body);
+    let source = |i: usize| match step.needs[i] {
+        _ if i == c.counter => Source::Counter,
+        false => Source::Unneeded,
+        true if fixed[i] => Source::Invariant,
+        true => Source::Stack,
+    };
+    let sources: Vec<Source> = (0..body.inputs.len()).map(source).collect();
+    let stacked: Vec<usize> = (0..sources.len()).filter(|&i| sources[i] == Source::Stack).collect();
+    let (saving, stacks) = saving_loop(r, node, (cond, body), &stacked, c)?;
+    if let Some(new) = saving {
+        r.replaced.push((id, new));
+    }
+
+    // State of the reverse loop: the iterations done, the cotangents, the number of iterations if symbolic, values that never
+    // change, the stacks.
+    let passed: Vec<usize> = (0..sources.len()).filter(|&i| sources[i] == Source::Invariant).collect();
+    let zero = r.e.scalar(body.inputs[c.counter].ty.dtype, 0.0);
+    let mut init = vec![zero];
+    init.extend(&cts);
+    let trips_at = init.len();
+    init.extend(c.trips_state.map(|s| node.operands[s]));
+    let passed_at = init.len();
+    init.extend(passed.iter().map(|&i| node.operands[i]));
+    let stacks_at = init.len();
+    init.extend(&stacks);
+    let types: Vec<TensorType> = init.iter().map(|v| r.e.f.ty(*v).clone()).collect();
+
+    let trips = |e: &mut Emit, state: &[Value]| match c.trips.as_const() {
+        Some(n) => e.scalar(e.f.ty(state[0]).dtype, n as f64),
+        None => state[trips_at],
+    };
+    let (mut rc, state) = nested("cond", types.iter().cloned(), &node.loc);
+    let mut e = Emit { f: &mut rc, loc: node.loc.clone() };
+    let n = trips(&mut e, &state);
+    let more = e.compare(CompareDirection::LT, state[0], n)?;
+    give(&mut rc, [more]);
+
+    let (mut rb, state) = nested("body", types.iter().cloned(), &node.loc);
+    let mut e = Emit { f: &mut rb, loc: node.loc.clone() };
+    let one = e.scalar(types[0].dtype, 1.0);
+    let n = trips(&mut e, &state);
+    let last = e.sub(n, one)?;
+    let at = e.sub(last, state[0])?;
+    let mut args = Vec::new();
+    for (i, source) in sources.iter().enumerate() {
+        let place = |list: &[usize]| list.iter().position(|&k| k == i).unwrap_or(0);
+        args.push(match source {
+            Source::Counter => count_at(&mut e, at, c)?,
+            Source::Invariant => state[passed_at + place(&passed)],
+            Source::Stack => e.row(state[stacks_at + place(&stacked)], at)?,
+            // Its parameter has no users, so any value will do.
+            Source::Unneeded => at,
+        });
+    }
+    args.extend(&state[1..1 + cts.len()]);
+    let next = e.add(state[0], one)?;
+    let back = inline(&mut rb, &step.func, &args);
+    give(&mut rb, [next].into_iter().chain(back).chain(state[trips_at..].iter().copied()));
+
+    let op = Op::While { cond: Box::new(rc), body: Box::new(cleaned(&rb, &[])) };
+    let done = r.e.f.push(op, &init, node.loc.clone())?;
+    Ok((0..cts.len()).map(|k| Value { node: done, result: k as u32 + 1 }).collect())
+}
+
+/// The counter's value in iteration `at`.
+fn count_at(e: &mut Emit, at: Value, c: &Counted) -> Res {
+    let dtype = e.f.ty(at).dtype;
+    let scaled = if c.step == 1 {
+        at
+    } else {
+        let k = e.scalar(dtype, c.step as f64);
+        e.mul(at, k)?
+    };
+    if c.start == 0 {
+        return Ok(scaled);
+    }
+    let start = e.scalar(dtype, c.start as f64);
+    e.add(scaled, start)
+}
+
+/// The loop once more, with a stack of each of these states' values at the beginning of every iteration.
+fn saving_loop(
+    r: &mut Reverse,
+    node: &Node,
+    (cond, body): (&Func, &Func),
+    stacked: &[usize],
+    c: &Counted,
+) -> Res<(Option<NodeId>, Vec<Value>)> {
+    if stacked.is_empty() {
+        return Ok((None, Vec::new()));
+    }
+    let m = body.inputs.len();
+    let mut init = node.operands.to_vec();
+    for &i in stacked {
+        let mut ty = body.inputs[i].ty.clone();
+        ty.shape.insert(0, c.trips.clone());
+        init.push(r.e.zeros(&ty)?);
+    }
+    let types: Vec<TensorType> = init.iter().map(|v| r.e.f.ty(*v).clone()).collect();
+    let (mut sc, state) = nested("cond", types.iter().cloned(), &node.loc);
+    let test = inline(&mut sc, cond, &state[..m]);
+    give(&mut sc, test);
+
+    let (mut sb, state) = nested("body", types.iter().cloned(), &node.loc);
+    let new = inline(&mut sb, body, &state[..m]);
+    let mut e = Emit { f: &mut sb, loc: node.loc.clone() };
+    let dtype = types[c.counter].dtype;
+    let mut at = state[c.counter];
+    if c.start != 0 {
+        let start = e.scalar(dtype, c.start as f64);
+        at = e.sub(at, start)?;
+    }
+    if c.step != 1 {
+        let step = e.scalar(dtype, c.step as f64);
+        at = e.div(at, step)?;
+    }
+    let mut filled = Vec::new();
+    for (k, &i) in stacked.iter().enumerate() {
+        filled.push(e.set_row(state[m + k], state[i], at)?);
+    }
+    give(&mut sb, new.into_iter().chain(filled));
+    let op = Op::While { cond: Box::new(sc), body: Box::new(sb) };
+    let done = r.e.f.push(op, &init, node.loc.clone())?;
+    let stacks = (m..init.len()).map(|k| Value { node: done, result: k as u32 }).collect();
+    Ok((Some(done), stacks))
+}
+
+/// Reverse mode without a known number of iterations.
+fn recomputed_backward(
+    r: &mut Reverse,
+    node: &Node,
+    (cond, body): (&Func, &Func),
+    active: &[usize],
+    cts: Vec<Value>,
+) -> Res<Vec<Value>> {
+    let step = reverse_step(node, body, active)?;
+    let m = body.inputs.len();
+    let loc = &node.loc;
+    let index = TensorType::scalar(DType::I64);
+    let state_types: Vec<TensorType> = node.operands.iter().map(|v| r.e.f.ty(*v).clone()).collect();
+    let zero = r.e.scalar(DType::I64, 0.0);
+
+    // Count the iterations.
+    let counting: Vec<TensorType> = [index.clone()].into_iter().chain(state_types.iter().cloned()).collect();
+    let (mut cc, state) = nested("cond", counting.iter().cloned(), loc);
+    let test = inline(&mut cc, cond, &state[1..]);
+    give(&mut cc, test);
+    let cb = stepping_body(body, &counting, loc)?;
+    let operands: Vec<Value> = [zero].into_iter().chain(node.operands.iter().copied()).collect();
+    let op = Op::While { cond: Box::new(cc), body: Box::new(cb) };
+    let trips = Value::from(r.e.f.push(op, &operands, loc.clone())?);
+
+    // State of the reverse loop: iterations done, their number, the cotangents, the initial state.
+    let init: Vec<Value> =
+        [zero, trips].into_iter().chain(cts.iter().copied()).chain(node.operands.iter().copied()).collect();
+    let types: Vec<TensorType> = init.iter().map(|v| r.e.f.ty(*v).clone()).collect();
+    let (mut rc, state) = nested("cond", types.iter().cloned(), loc);
+    let more = rc.push1(Op::Compare(CompareDirection::LT), &[state[0], state[1]], loc.clone())?;
+    give(&mut rc, [more]);
+
+    let (mut rb, state) = nested("body", types.iter().cloned(), loc);
+    let mut e = Emit { f: &mut rb, loc: loc.clone() };
+    let one = e.scalar(DType::I64, 1.0);
+    let zero = e.scalar(DType::I64, 0.0);
+    let last = e.sub(state[1], one)?;
+    let target = e.sub(last, state[0])?;
+    let starts = &state[2 + cts.len()..];
+    // The state at the beginning of iteration `target`: that many iterations from the start.
+    let redo_types: Vec<TensorType> = [index.clone()].into_iter().chain(state_types).chain([index]).collect();
+    let (mut ic, inner) = nested("cond", redo_types.iter().cloned(), loc);
+    let more = ic.push1(Op::Compare(CompareDirection::LT), &[inner[0], inner[m + 1]], loc.clone())?;
+    give(&mut ic, [more]);
+    let ib = stepping_body(body, &redo_types, loc)?;
+    let operands: Vec<Value> = [zero].into_iter().chain(starts.iter().copied()).chain([target]).collect();
+    let redo = e.f.push(Op::While { cond: Box::new(ic), body: Box::new(ib) }, &operands, loc.clone())?;
+    let mut args: Vec<Value> = (0..m).map(|i| Value { node: redo, result: i as u32 + 1 }).collect();
+    args.extend(&state[2..2 + cts.len()]);
+    let next = e.add(state[0], one)?;
+    let back = inline(&mut rb, &step.func, &args);
+    give(&mut rb, [next, state[1]].into_iter().chain(back).chain(starts.iter().copied()));
+
+    let op = Op::While { cond: Box::new(rc), body: Box::new(rb) };
+    let done = r.e.f.push(op, &init, loc.clone())?;
+    Ok((0..cts.len()).map(|k| Value { node: done, result: k as u32 + 2 }).collect())
+}
+
+/// `(i, states..., rest...) -> (i + 1, body(states)..., rest...)`.
+fn stepping_body(body: &Func, types: &[TensorType], loc: &kiln_ir::Loc) -> Res<Func> {
+    let m = body.inputs.len();
+    let (mut f, state) = nested("body", types.iter().cloned(), loc);
+    let mut e = Emit { f: &mut f, loc: loc.clone() };
+    let one = e.scalar(types[0].dtype, 1.0);
+    let next = e.add(state[0], one)?;
+    let new = inline(&mut f, body, &state[1..=m]);
+    give(&mut f, [next].into_iter().chain(new).chain(state[m + 1..].iter().copied()));
+    Ok(f)
+}
+
+/// The loop once more, with the tangents of the active states as further states.
+pub(crate) fn forward(w: &mut Forward, id: NodeId, node: &Node, cond: &Func, body: &Func) -> Res<()> {
+    let starts: Vec<bool> = node.operands.iter().map(|v| w.tangent(*v).is_some()).collect();
+    let active: Vec<usize> =
+        loop_states(body, starts).iter().enumerate().filter(|(_, a)| **a).map(|(i, _)| i).collect();
+    if active.is_empty() {
+        return Ok(());
+    }
+    let m = body.inputs.len();
+    let mut init = node.operands.to_vec();
+    for &i in &active {
+        init.push(w.tangent_or_zeros(node.operands[i])?);
+    }
+    let types: Vec<TensorType> = init.iter().map(|v| w.e.f.ty(*v).clone()).collect();
+    let (mut fc, state) = nested("cond", types.iter().cloned(), &node.loc);
+    let test = inline(&mut fc, cond, &state[..m]);
+    give(&mut fc, test);
+
+    let (mut fb, state) = nested("body", types.iter().cloned(), &node.loc);
+    let new = inline(&mut fb, body, &state[..m]);
+    let seeds: Vec<(Value, Value)> = active.iter().zip(&state[m..]).map(|(&i, t)| (state[i], *t)).collect();
+    let wanted: Vec<Value> = active.iter().map(|&i| new[i]).collect();
+    let pushed = forward::walk(&mut fb, 0, &wanted, &seeds)?;
+    let mut e = Emit { f: &mut fb, loc: node.loc.clone() };
+    let mut tangents = Vec::new();
+    for (v, t) in wanted.iter().zip(pushed.tangents) {
+        tangents.push(match t {
+            Some(t) => t,
+            None => e.zeros_like(*v)?,
+        });
+    }
+    give(&mut fb, new.into_iter().chain(tangents));
+    let op = Op::While { cond: Box::new(fc), body: Box::new(cleaned(&fb, &pushed.replaced)) };
+    let done = w.e.f.push(op, &init, node.loc.clone())?;
+    w.replaced.push((id, done));
+    for (k, &i) in active.iter().enumerate() {
+        w.set(Value { node: id, result: i as u32 }, Value { node: done, result: (m + k) as u32 });
+    }
+    Ok(())
+}
