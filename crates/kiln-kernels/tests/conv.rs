@@ -26,7 +26,9 @@ fn reference(p: &ConvParams, lhs: &Values, rhs: &Values, mut check: impl FnMut(u
                         let term = lhs.floats[from] * rhs.floats[with];
                         sum += term;
                         magnitude += term.abs();
-                        wrapped = wrapped.wrapping_add(lhs.integers[from].wrapping_mul(rhs.integers[with]));
+                        if !lhs.integers.is_empty() {
+                            wrapped = wrapped.wrapping_add(lhs.integers[from].wrapping_mul(rhs.integers[with]));
+                        }
                     }
                 }
                 let mut at = image as isize * p.out_batch_stride + feature as isize * p.out_feature_stride;

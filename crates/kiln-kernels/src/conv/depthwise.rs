@@ -78,7 +78,8 @@ impl Depthwise {
 
     /// Bytes of workspace that [`Depthwise::run`] uses.
     pub(super) fn workspace_bytes<T: Element>(&self) -> usize {
-        if self.along_features { self.taps() * self.features * size_of::<T::Packed>() } else { 0 }
+        let weights = self.taps() * self.features * size_of::<T::Packed>();
+        if self.along_features { weights.next_multiple_of(64) } else { 0 }
     }
 
     /// Computes the convolution.
