@@ -1,6 +1,6 @@
 //! The table of kernels: equal kernels (but for names) are one.
 
-use kiln_loops::Kernel;
+use kiln_loops::{Buf, Expr, Kernel, Stmt};
 use kiln_program::KernelInfo;
 use std::collections::HashMap;
 
@@ -20,8 +20,7 @@ pub(crate) struct KernelTable {
 
 impl KernelTable {
     /// The index of a kernel, adding it if no equal one is there.
-    pub(crate) fn add(&mut self, mut kernel: Kernel) -> u32 {
-        kiln_loops::analysis::simplify(&mut kernel);
+    pub(crate) fn add(&mut self, kernel: Kernel) -> u32 {
         let key = anonymous(&kernel);
         if let Some(&index) = self.known.get(&key) {
             return index;
@@ -43,8 +42,7 @@ fn anonymous(kernel: &Kernel) -> Kernel {
 }
 
 fn info(kernel: &Kernel) -> KernelInfo {
-    let bytes_moved = kiln_loops::analysis::bytes_moved(kernel);
-    let flops = kiln_loops::analysis::flops(kernel);
+    let (bytes_moved, flops) = cost(kernel, &kernel.body);
     let extent = kernel.parallel_extent();
     let ns = (bytes_moved as f64 / BYTES_PER_NS).max(flops as f64 / OPS_PER_NS) / extent.max(1) as f64;
     let grain = (GRAIN_NS / ns.max(1e-3)).ceil() as u64;
@@ -56,4 +54,26 @@ fn info(kernel: &Kernel) -> KernelInfo {
         bytes_moved,
         flops,
     }
+}
+
+/// Bytes loaded and stored, and scalar operations, of one run of the statements.
+fn cost(kernel: &Kernel, body: &[Stmt]) -> (u64, u64) {
+    let size = |buf: Buf| match buf {
+        Buf::Param(i) => kernel.params[i as usize].dtype.size() as u64,
+        Buf::Local(_) => 0,
+    };
+    body.iter().fold((0, 0), |(bytes, ops), stmt| match stmt {
+        Stmt::Let { expr: Expr::Load { buf, .. }, .. } => (bytes + size(*buf), ops),
+        Stmt::Let { expr: Expr::Const(_) | Expr::Axis(_), .. } => (bytes, ops),
+        Stmt::Let { .. } => (bytes, ops + 1),
+        Stmt::Store { buf, .. } => (bytes + size(*buf), ops),
+        Stmt::Loop(l) => {
+            let (b, o) = cost(kernel, &l.body);
+            (bytes + b * l.extent, ops + (o + l.reductions.len() as u64) * l.extent)
+        }
+        Stmt::If { then, .. } => {
+            let (b, o) = cost(kernel, then);
+            (bytes + b, ops + o)
+        }
+    })
 }

@@ -123,8 +123,3 @@ fn signature(func: &Func) -> Result<Signature, Diagnostics> {
     }
     Ok(signature)
 }
-
-/// The text of a loop kernel.
-pub fn print_kernel(kernel: &Kernel) -> String {
-    kiln_loops::text::print(kernel)
-}

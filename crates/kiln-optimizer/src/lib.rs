@@ -5,6 +5,7 @@
 //! [`Level`] it needs; the default, [`Level::Exact`], keeps IEEE semantics.
 
 mod context;
+pub mod buffers;
 pub mod fusion;
 mod lit;
 pub mod log;
@@ -12,6 +13,7 @@ pub mod options;
 mod passes;
 pub mod pipeline;
 mod rewrite;
+pub mod schedule;
 mod structural;
 
 pub use log::{PassLog, PassRun, RuleStats};

@@ -1,0 +1,4 @@
+//! Suites that cross crates.
+
+mod crate_graph;
+mod random_graphs;
