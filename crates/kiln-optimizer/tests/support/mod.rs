@@ -1,0 +1,180 @@
+//! What the tests of the optimizer share: inputs, evaluation and comparison.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use half::{bf16, f16};
+use kiln_interp::{EvalOptions, eval_with};
+use kiln_ir::op::Reducer;
+use kiln_ir::{DType, Func, Op, Tensor, TensorType};
+
+/// A small deterministic generator (xorshift64*): tests must not depend on a crate's stream of numbers.
+pub struct Rng(u64);
+
+impl Rng {
+    pub fn new(seed: u64) -> Rng {
+        Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
+    }
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len())]
+    }
+}
+
+/// What the elements of floats are drawn from.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Draw {
+    /// Small whole numbers: sums and products are exact in any order.
+    Whole,
+    /// Infinities, NaN, zeros of both signs, subnormal, huge and ordinary numbers.
+    Special,
+}
+
+const SPECIAL: [f64; 16] = [
+    0.0,
+    -0.0,
+    1.0,
+    -1.0,
+    0.5,
+    -2.5,
+    3.0,
+    7.25,
+    f64::INFINITY,
+    f64::NEG_INFINITY,
+    f64::NAN,
+    1e-40,
+    -1e-40,
+    3e38,
+    0.1,
+    1e9,
+];
+
+/// A random tensor of a type.
+pub fn tensor(rng: &mut Rng, ty: &TensorType, draw: Draw) -> Tensor {
+    let shape = ty.shape.as_sizes().expect("static");
+    let n: usize = shape.iter().product();
+    let ints: Vec<i64> = (0..n).map(|_| rng.below(11) as i64 - 4).collect();
+    let floats: Vec<f64> = match draw {
+        Draw::Whole => ints.iter().map(|&i| i as f64).collect(),
+        Draw::Special => (0..n).map(|_| *rng.pick(&SPECIAL)).collect(),
+    };
+    macro_rules! make {
+        ($values:expr, $f:expr) => {
+            Tensor::from_vec(&shape, $values.iter().copied().map($f).collect()).expect("the length fits")
+        };
+    }
+    match ty.dtype {
+        DType::Bool => make!(ints, |i| i % 2 == 0),
+        DType::I8 => make!(ints, |i| i as i8),
+        DType::I16 => make!(ints, |i| i as i16),
+        DType::I32 => make!(ints, |i| i as i32),
+        DType::I64 => make!(ints, |i| i),
+        DType::U8 => make!(ints, |i| i as u8),
+        DType::U16 => make!(ints, |i| i as u16),
+        DType::U32 => make!(ints, |i| i as u32),
+        DType::U64 => make!(ints, |i| i as u64),
+        DType::F16 => make!(floats, |x: f64| f16::from_f32(x as f32)),
+        DType::BF16 => make!(floats, |x: f64| bf16::from_f32(x as f32)),
+        DType::F32 => make!(floats, |x: f64| x as f32),
+        DType::F64 => make!(floats, |x| x),
+    }
+}
+
+/// Inputs of a function. Scalars of integer type are small and positive, so that loops counted by them end.
+pub fn inputs(func: &Func, seed: u64, draw: Draw) -> Vec<Tensor> {
+    let mut rng = Rng::new(seed + 1);
+    func.inputs.iter().map(|i| tensor(&mut rng, &i.ty, draw)).collect()
+}
+
+/// Evaluates with a bound on loops; `None` when the bound is reached.
+pub fn eval(func: &Func, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+    let options = EvalOptions { max_iterations: Some(200), ..EvalOptions::default() };
+    match eval_with(func, inputs, &options, &mut ()) {
+        Ok(outputs) => Some(outputs),
+        Err(kiln_interp::EvalError::IterationLimit { .. }) => None,
+        Err(e) => panic!("{e}\n{}", kiln_ir::text::print(func)),
+    }
+}
+
+/// Whether a float sum is somewhere in the function: its order, so the sign of its zeros, is free.
+pub fn has_float_sum(func: &Func) -> bool {
+    func.nodes().iter().any(|n| {
+        let float = n.types.iter().any(|t| t.dtype.is_float());
+        let sums = match &n.op {
+            Op::DotGeneral(_) | Op::Convolution(_) | Op::SelectAndScatter { .. } | Op::Scatter { .. } => true,
+            Op::Reduce { reducer, .. } | Op::ReduceWindow { reducer, .. } => {
+                matches!(reducer, Reducer::Add | Reducer::Multiply)
+            }
+            _ => false,
+        };
+        (float && sums) || n.op.regions().into_iter().any(has_float_sum)
+    })
+}
+
+/// How far results may differ.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Tolerance {
+    /// Bits (all NaN are one).
+    Bits,
+    /// Numbers: as bits, but zeros of both signs are one.
+    Numbers,
+    /// This much relative to the larger magnitude (or absolute below 1).
+    Relative(f64),
+}
+
+/// The first difference, in words.
+pub fn difference(a: &Tensor, b: &Tensor, tolerance: Tolerance) -> Option<String> {
+    if a.ty() != b.ty() {
+        return Some(format!("type {} became {}", a.ty(), b.ty()));
+    }
+    if a == b {
+        return None;
+    }
+    let (x, y) = (numbers(a), numbers(b));
+    if x.is_empty() && a.bytes() != b.bytes() {
+        return Some("integers differ".into());
+    }
+    let same = |p: f64, q: f64| match tolerance {
+        _ if p.is_nan() && q.is_nan() => true,
+        Tolerance::Bits => p.to_bits() == q.to_bits(),
+        Tolerance::Numbers => p == q,
+        Tolerance::Relative(r) => p == q || (p - q).abs() <= r * p.abs().max(q.abs()).max(1.0),
+    };
+    let at = x.iter().zip(&y).position(|(p, q)| !same(*p, *q))?;
+    Some(format!("element {at}: {:?} became {:?}", x[at], y[at]))
+}
+
+/// The elements of a float tensor; empty for other types.
+fn numbers(t: &Tensor) -> Vec<f64> {
+    match t.dtype() {
+        DType::F16 => t.as_slice::<f16>().map(|v| v.iter().map(|x| x.to_f64()).collect()),
+        DType::BF16 => t.as_slice::<bf16>().map(|v| v.iter().map(|x| x.to_f64()).collect()),
+        DType::F32 => t.as_slice::<f32>().map(|v| v.iter().map(|&x| x.into()).collect()),
+        DType::F64 => t.to_vec::<f64>(),
+        _ => Ok(Vec::new()),
+    }
+    .expect("the dtype was matched")
+}
+
+/// Asserts that two functions give the same on the same inputs.
+pub fn assert_same(what: &str, before: &Func, after: &Func, seed: u64, draw: Draw, tolerance: Tolerance) {
+    let inputs = inputs(before, seed, draw);
+    let Some(expected) = eval(before, &inputs) else { return };
+    let found = eval(after, &inputs).unwrap_or_else(|| panic!("{what}: a loop does not end any more"));
+    assert_eq!(expected.len(), found.len(), "{what}: number of outputs");
+    for (i, (e, f)) in expected.iter().zip(&found).enumerate() {
+        if let Some(d) = difference(e, f, tolerance) {
+            panic!(
+                "{what}: output {i}, {d}\nbefore:\n{}\nafter:\n{}",
+                kiln_ir::text::print(before),
+                kiln_ir::text::print(after)
+            );
+        }
+    }
+}
