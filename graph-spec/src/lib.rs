@@ -1,1 +1,333 @@
 //! The normative specification of kiln as data: the operator table and its reader.
+//!
+//! `ops.toml` is the one source of what operators exist and what they mean; its head explains the fields. Everything that can
+//! be derived from it is (`cargo xtask codegen`). Beside it stand the documents of this folder: `grammar.md` (the text form),
+//! `numerics.md` (what results may be), `versioning.md` (what may change).
+//!
+//! This crate knows nothing of the implementation.
+
+pub mod expr;
+mod validate;
+
+use expr::Expr;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The operator table.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    op: BTreeMap<String, Operator>,
+}
+
+/// What kind of operator it is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// Elementwise, one operand; generated.
+    Unary,
+    /// Elementwise, two operands of one type; generated.
+    Binary,
+    /// Elementwise in another way.
+    Elementwise,
+    /// Makes a value of none.
+    Source,
+    /// Moves, repeats or drops elements.
+    Movement,
+    /// Sums of products.
+    Contraction,
+    /// Folds elements.
+    Reduction,
+    /// Reads or writes at computed places.
+    Indexing,
+    /// Holds functions.
+    Control,
+    /// Random bits.
+    Random,
+    /// Stops rewrites.
+    Barrier,
+}
+
+/// What a pass may do with an operator.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effects {
+    /// May be removed, duplicated, moved.
+    Pure,
+    /// Holds functions; pure if they are, but `while` may not end.
+    Control,
+    /// Rewrites stop here.
+    Barrier,
+}
+
+/// One operator.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operator {
+    /// What it computes; edge cases.
+    pub doc: String,
+    /// What kind of operator it is.
+    pub class: Class,
+    /// Element types of the operands of unary and binary operators: `int | float`.
+    #[serde(default)]
+    pub types: Option<String>,
+    /// Element type of the result if not that of the operands.
+    #[serde(default)]
+    pub result: Option<String>,
+    /// Operands of other operators.
+    #[serde(default)]
+    pub operands: Vec<Operand>,
+    /// Attributes.
+    #[serde(default)]
+    pub attributes: Vec<Attribute>,
+    /// Types of the results, in words.
+    #[serde(default)]
+    pub results: Option<String>,
+    /// What must hold.
+    #[serde(default)]
+    pub constraints: Vec<Constraint>,
+    /// Meaning of one element; see [`Operator::scalar_expr`].
+    #[serde(default)]
+    pub scalar: Option<String>,
+    /// Derivative in each operand; see [`Operator::deriv_exprs`]. Empty when there is none.
+    #[serde(default)]
+    pub deriv: Vec<String>,
+    /// The derivative in words, of operators that are not unary or binary.
+    #[serde(default)]
+    pub gradient: Option<String>,
+    /// Accuracy per dtype or class of dtypes; see [`Operator::accuracy`].
+    #[serde(default)]
+    pub numeric: BTreeMap<String, String>,
+    /// Algebra; see [`Operator::has`].
+    #[serde(default)]
+    pub facts: Vec<String>,
+    /// What a pass may do.
+    pub effects: Effects,
+    /// Data in and out.
+    #[serde(default)]
+    pub example: Option<Example>,
+    /// Version of the specification that brought it.
+    pub since: String,
+}
+
+/// An operand; a name ending in `...` stands for any number.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operand {
+    /// Name.
+    pub name: String,
+    /// Element types.
+    pub types: String,
+}
+
+/// An attribute.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attribute {
+    /// Key in the text form.
+    pub name: String,
+    /// Form of its value.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// Meaning.
+    pub doc: String,
+}
+
+/// A numbered constraint.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Constraint {
+    /// `C3`, `I1`, `R1`: with the operator's name the code of the diagnostic.
+    pub label: String,
+    /// What must hold.
+    pub text: String,
+    /// False for what holds by construction and cannot be violated.
+    #[serde(default = "yes")]
+    pub checked: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// One run of an operator.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Example {
+    /// The operator with operands, attributes and types as in the text form; not for unary and binary ones.
+    #[serde(default)]
+    pub op: Option<String>,
+    /// `name: type` of each input.
+    #[serde(default)]
+    pub inputs: Vec<String>,
+    /// Element type of unary and binary ones, f32 if left out.
+    #[serde(default)]
+    pub dtype: Option<String>,
+    /// Elements of each input, row-major.
+    #[serde(rename = "in")]
+    pub inputs_data: Vec<Vec<Number>>,
+    /// Elements of each result, row-major.
+    #[serde(rename = "out")]
+    pub outputs_data: Vec<Vec<Number>>,
+}
+
+/// An element: a float, an integer, or a bool as 0 or 1.
+#[derive(Clone, Copy, PartialEq, Debug, Deserialize)]
+#[serde(from = "RawNumber")]
+pub struct Number(pub f64);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawNumber {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+}
+
+impl From<RawNumber> for Number {
+    fn from(raw: RawNumber) -> Number {
+        Number(match raw {
+            RawNumber::Bool(b) => f64::from(u8::from(b)),
+            RawNumber::Int(n) => n as f64,
+            RawNumber::Float(x) => x,
+        })
+    }
+}
+
+/// How accurate results are; see `numerics.md`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Accuracy {
+    /// One bit pattern is right.
+    Exact,
+    /// The exact result, rounded to nearest even.
+    Rounded,
+    /// At most so many units in the last place from the exact result.
+    Ulp(u32),
+    /// Computed in f32 to its accuracy, then rounded once.
+    ViaF32,
+    /// A sum or product of many: within the bound for reassociation.
+    Reduction,
+    /// As accurate as the nested function.
+    AsNested,
+}
+
+/// What is wrong with a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpecError(pub Vec<String>);
+
+impl fmt::Display for SpecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+impl std::error::Error for SpecError {}
+
+/// The table of this version.
+///
+/// # Panics
+/// Never: the table is part of the crate, and a test reads it.
+pub fn load() -> Spec {
+    parse(include_str!("../ops.toml")).expect("the table of this crate is valid")
+}
+
+/// Reads and validates a table.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse(text: &str) -> Result<Spec, SpecError> {
+    let spec: Spec = toml::from_str(text).map_err(|e| SpecError(vec![e.to_string()]))?;
+    let problems = validate::problems(&spec);
+    if problems.is_empty() { Ok(spec) } else { Err(SpecError(problems)) }
+}
+
+/// The names of all dtypes.
+pub const DTYPES: [&str; 13] =
+    ["bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "bf16", "f32", "f64"];
+
+/// The dtypes of a class (`int`, `float` ...) or a dtype itself.
+pub fn dtypes_of(class: &str) -> Option<Vec<&'static str>> {
+    let starts = |p: &'static str| DTYPES.iter().copied().filter(move |d| d.starts_with(p));
+    Some(match class {
+        "any" => DTYPES.to_vec(),
+        "signed" => starts("i").collect(),
+        "unsigned" => starts("u").collect(),
+        "int" => starts("i").chain(starts("u")).collect(),
+        "float" => starts("f").chain(starts("bf")).collect(),
+        other => vec![*DTYPES.iter().find(|d| **d == other)?],
+    })
+}
+
+impl Spec {
+    /// All operators by name.
+    pub fn ops(&self) -> impl Iterator<Item = (&str, &Operator)> {
+        self.op.iter().map(|(name, op)| (name.as_str(), op))
+    }
+    /// The operator of a name.
+    pub fn op(&self, name: &str) -> Option<&Operator> {
+        self.op.get(name)
+    }
+    /// The operators of a class.
+    pub fn of_class(&self, class: Class) -> impl Iterator<Item = (&str, &Operator)> {
+        self.ops().filter(move |(_, op)| op.class == class)
+    }
+}
+
+impl Operator {
+    /// The dtypes that a unary or binary operator is defined on, as class names: `["int", "float"]`.
+    pub fn type_classes(&self) -> Vec<&str> {
+        self.types.as_deref().unwrap_or("").split('|').map(str::trim).filter(|s| !s.is_empty()).collect()
+    }
+    /// Number of operands of a unary or binary operator.
+    pub fn arity(&self) -> Option<usize> {
+        match self.class {
+            Class::Unary => Some(1),
+            Class::Binary => Some(2),
+            _ => None,
+        }
+    }
+    /// True when the fact is listed as it stands.
+    pub fn has(&self, fact: &str) -> bool {
+        self.facts.iter().any(|f| f == fact)
+    }
+    /// The argument of a fact: `identity(0)` gives `0`.
+    pub fn fact_argument(&self, fact: &str) -> Option<&str> {
+        self.facts.iter().find_map(|f| f.strip_prefix(fact)?.strip_prefix('(')?.split(')').next())
+    }
+    /// The meaning of one element.
+    pub fn scalar_expr(&self) -> Option<Expr> {
+        Expr::parse(self.scalar.as_deref()?).ok()
+    }
+    /// The derivative in each operand; empty when there is none.
+    pub fn deriv_exprs(&self) -> Vec<Expr> {
+        self.deriv.iter().filter_map(|d| Expr::parse(d).ok()).collect()
+    }
+    /// The accuracy promised for a dtype, if the operator is defined on it.
+    pub fn accuracy(&self, dtype: &str) -> Option<Accuracy> {
+        let entry = |key: &str| self.numeric.get(key);
+        let class = ["bool", "int", "float"].into_iter().find(|c| dtypes_of(c).is_some_and(|d| d.contains(&dtype)))?;
+        validate::accuracy(entry(dtype).or_else(|| entry(class)).or_else(|| entry("any"))?)
+    }
+
+    /// The operator's example as a function in the text form, called `@example`.
+    pub fn example_function(&self, name: &str) -> Option<String> {
+        let e = self.example.as_ref()?;
+        let (inputs, op) = match (&e.op, self.arity()) {
+            (Some(op), _) => (e.inputs.clone(), op.clone()),
+            (None, Some(arity)) => {
+                let dtype = e.dtype.as_deref().unwrap_or("f32");
+                let n = e.inputs_data.first()?.len();
+                let names = &["x", "y"][..arity];
+                let operands: Vec<String> = names.iter().map(|n| format!("%{n}")).collect();
+                let result = self.result.as_deref().unwrap_or(dtype);
+                let op = format!("{name} {} : {result}[{n}]", operands.join(", "));
+                (names.iter().map(|x| format!("{x}: {dtype}[{n}]")).collect(), op)
+            }
+            (None, None) => return None,
+        };
+        let inputs: Vec<String> = inputs.iter().map(|i| format!("%{i}")).collect();
+        let ty = op.rsplit(" : ").next()?.to_string();
+        let (inputs, n) = (inputs.join(", "), e.outputs_data.len());
+        (n == 1).then(|| format!("func @example({inputs}) -> ({ty}) {{\n  %0 = {op}\n  return %0\n}}\n"))
+    }
+}
