@@ -221,6 +221,7 @@ impl<'a> Emitter<'a> {
 
     /// Opens a scope over axes that belong to the next level.
     pub fn open(&mut self, axes: Vec<AxisId>, vector: bool) {
+        let vector = vector && !axes.is_empty();
         self.scopes.push(Scope { axes, vector, ..Scope::default() });
     }
 

@@ -1,17 +1,12 @@
 //! Symbolic element indices: affine expressions of loop axes and of dynamic i64 variables.
 
-use kiln_loops::{AxisId, Index, Var};
+use kiln_loops::{Index, Var};
 use smallvec::SmallVec;
 
 /// One index per dimension of a value.
 pub(super) type Idx = SmallVec<[Index; 6]>;
 /// Concrete sizes of a value.
 pub(super) type Sizes = SmallVec<[i64; 6]>;
-
-/// `axis`.
-pub(super) fn axis(a: AxisId) -> Index {
-    Index::default().plus_axis(a, 1)
-}
 
 /// `var`, an i64 variable.
 pub(super) fn var(v: Var) -> Index {
@@ -84,10 +79,7 @@ pub(super) fn count(sizes: &[i64]) -> i64 {
 
 /// The parts of two shapes of equal element count whose products agree: pairs of ranges of dimensions. Dimensions of size 1
 /// are attached to the part they follow.
-pub(super) fn segments(
-    a: &[i64],
-    b: &[i64],
-) -> SmallVec<[(std::ops::Range<usize>, std::ops::Range<usize>); 4]> {
+pub(super) fn segments(a: &[i64], b: &[i64]) -> SmallVec<[(std::ops::Range<usize>, std::ops::Range<usize>); 4]> {
     let mut out = SmallVec::new();
     let (mut i, mut j) = (0, 0);
     while i < a.len() || j < b.len() {
@@ -127,6 +119,11 @@ pub(super) fn segments(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kiln_loops::AxisId;
+
+    fn axis(a: AxisId) -> Index {
+        Index::default().plus_axis(a, 1)
+    }
 
     #[test]
     fn segments_split_at_equal_products() {

@@ -487,7 +487,7 @@ pub(super) fn elementwise(cx: &Context<'_>, out: &mut Emitted) -> Emit<()> {
     let regions = regions(cx, &outputs, &shape);
     let parallel = worth_parallel(index::count(&shape));
     let whole = regions.len() == 1;
-    let mut body = |e: &mut Emitter<'_>, region: &Region| {
+    let body = |e: &mut Emitter<'_>, region: &Region| {
         let strides = index::strides(&shape);
         let (mut axes, mut idx) = (Vec::new(), Idx::new());
         for (d, &(start, size)) in region.iter().enumerate() {

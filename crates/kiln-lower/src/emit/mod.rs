@@ -24,7 +24,7 @@ use kiln_loops::Kernel;
 use kiln_optimizer::fusion::{Form, Group};
 
 /// A buffer that a launch works on.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Operand {
     /// A value of the function that lies in memory.
     Value(Value),
@@ -74,7 +74,8 @@ pub fn emit(func: &Func, group: &Group) -> Result<Emitted, Diagnostic> {
     let cx = Context::new(func, group);
     let mut out = Emitted::default();
     match group.form {
-        Form::Elementwise { .. } => loops::elementwise(&cx, &mut out)?,
+        // Without columns every row is an initial value.
+        Form::Elementwise { .. } | Form::Rows { cols: 0, .. } => loops::elementwise(&cx, &mut out)?,
         Form::Rows { rows, cols } => rows::rows(&cx, rows as i64, cols as i64, &mut out)?,
         Form::Reduction { .. } => reduce::reduction(&cx, &mut out)?,
         Form::Root(node) => scatter::root(&cx, node, &mut out)?,

@@ -74,16 +74,13 @@ struct Plan {
 
 fn plan(dims: &ScatterDims, operand_rank: usize, updates_rank: usize) -> Plan {
     let batch: Vec<usize> = (0..updates_rank).filter(|d| !dims.update_window_dims.contains(d)).collect();
-    let kept = (0..operand_rank)
-        .filter(|d| !dims.inserted_window_dims.contains(d) && !dims.input_batching_dims.contains(d));
+    let kept =
+        (0..operand_rank).filter(|d| !dims.inserted_window_dims.contains(d) && !dims.input_batching_dims.contains(d));
     let window: Vec<(usize, usize)> = dims.update_window_dims.iter().copied().zip(kept).collect();
     let is_moved = |o: &usize| dims.scatter_dims_to_operand_dims.contains(o);
     // A batching dimension of the indices is the matching batch dimension of the updates.
-    let batching: Vec<usize> = dims
-        .scatter_indices_batching_dims
-        .iter()
-        .map(|&b| batch[b - usize::from(b > dims.index_vector_dim)])
-        .collect();
+    let batching: Vec<usize> =
+        dims.scatter_indices_batching_dims.iter().map(|&b| batch[b - usize::from(b > dims.index_vector_dim)]).collect();
     let mut free = batching.clone();
     free.extend(window.iter().filter(|w| !is_moved(&w.1)).map(|w| w.0));
     free.sort_unstable();
@@ -92,13 +89,7 @@ fn plan(dims: &ScatterDims, operand_rank: usize, updates_rank: usize) -> Plan {
     Plan { free, ordered, moved, window, batch }
 }
 
-fn scatter(
-    cx: &Context<'_>,
-    id: NodeId,
-    dims: &ScatterDims,
-    update: ScatterUpdate,
-    out: &mut Emitted,
-) -> Emit<()> {
+fn scatter(cx: &Context<'_>, id: NodeId, dims: &ScatterDims, update: ScatterUpdate, out: &mut Emitted) -> Emit<()> {
     copied(cx, id, out)?;
     let node = cx.node(id);
     let (operand, indices, updates) = (node.operands[0], node.operands[1], node.operands[2]);

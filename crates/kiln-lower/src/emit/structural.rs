@@ -118,8 +118,7 @@ impl Emitter<'_> {
     pub fn gather(&mut self, node: &Node, dims: &GatherDims, idx: &Idx) -> Emit<Var> {
         let (operand, indices) = (node.operands[0], node.operands[1]);
         let sizes = self.cx.sizes(operand);
-        let batch: Idx =
-            (0..idx.len()).filter(|d| !dims.offset_dims.contains(d)).map(|d| idx[d].clone()).collect();
+        let batch: Idx = (0..idx.len()).filter(|d| !dims.offset_dims.contains(d)).map(|d| idx[d].clone()).collect();
         let mut inner: Idx = SmallVec::from_elem(Index::default(), sizes.len());
         // Offsets in the slice.
         let kept = (0..sizes.len())

@@ -130,7 +130,9 @@ impl Emitter<'_> {
         let t = self.cx.dtype(operand).compute_type();
         let op = match select {
             CompareDirection::LE | CompareDirection::LT => Reducer::Minimum,
-            CompareDirection::GE | CompareDirection::GT | CompareDirection::EQ | CompareDirection::NE => Reducer::Maximum,
+            CompareDirection::GE | CompareDirection::GT | CompareDirection::EQ | CompareDirection::NE => {
+                Reducer::Maximum
+            }
         };
         let none = self.constant(identity(op, t));
         let level = self.top();
@@ -196,7 +198,11 @@ pub(super) fn select_and_scatter(cx: &Context<'_>, id: NodeId, out: &mut Emitted
     let count: i64 = dims.iter().map(|w| w.size).product();
     let tiled = (0..sizes.len()).all(|d| {
         let w = &dims[d];
-        w.pad_low == 0 && w.pad_high == 0 && w.stride == w.size && w.window_dilation == 1 && windows[d] * w.size == sizes[d]
+        w.pad_low == 0
+            && w.pad_high == 0
+            && w.stride == w.size
+            && w.window_dilation == 1
+            && windows[d] * w.size == sizes[d]
     });
     if tiled && count <= UNROLLED {
         return tiled_windows(cx, id, out);
@@ -223,7 +229,11 @@ pub(super) fn select_and_scatter(cx: &Context<'_>, id: NodeId, out: &mut Emitted
         let (mut outer, mut inner, mut idx) = (Vec::new(), Vec::new(), Idx::new());
         for d in 0..windows.len() {
             let (a, ix) = e.dim_axes(usize::from(!free(d)), &[windows[d]]);
-            if free(d) { outer.extend(a) } else { inner.extend(a) }
+            if free(d) {
+                outer.extend(a)
+            } else {
+                inner.extend(a)
+            }
             idx.push(ix);
         }
         let work = index::count(&windows) * count;

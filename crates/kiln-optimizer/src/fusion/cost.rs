@@ -122,6 +122,14 @@ pub(super) struct Recompute {
 }
 
 impl Recompute {
+    /// Adds a value of `elements` that is read for a result of `count`.
+    pub fn read(&mut self, v: Value, elements: usize, count: usize) {
+        if elements.saturating_mul(8) < count || elements <= 1 {
+            self.small += 1;
+        } else if self.large.len() < 3 && !self.large.contains(&v) {
+            self.large.push(v);
+        }
+    }
     /// True when every consumer may as well compute the value itself.
     pub fn is_cheap(&self) -> bool {
         self.cost < EXPENSIVE && self.large.len() <= 1 && self.small <= 4

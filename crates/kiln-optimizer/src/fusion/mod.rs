@@ -12,6 +12,8 @@
 
 mod cost;
 mod plan;
+mod rows;
+mod siblings;
 
 use kiln_ir::{Func, Node, NodeId, Op, Tensor, Value};
 use std::fmt::Write as _;
@@ -24,9 +26,10 @@ pub struct FusionPlan {
 }
 
 /// What executes a group.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum GroupKind {
     /// Generated kernels.
+    #[default]
     Kernel,
     /// One `dot_general` or `convolution`, by a library kernel.
     Library,
@@ -34,6 +37,12 @@ pub enum GroupKind {
     Control,
     /// One node whose result has the bytes of its first operand (reshape, bitcast of equal width, barrier): no code.
     Alias,
+}
+
+impl Default for Form {
+    fn default() -> Form {
+        Form::Elementwise { elements: 0 }
+    }
 }
 
 /// The iteration space of a group of kind [`GroupKind::Kernel`].

@@ -1,1 +1,194 @@
+//! Joining groups that neither produces for the other: same iteration space, common input.
 
+use super::plan::{GroupId, Planner};
+use super::{Form, GroupKind, elements};
+use kiln_ir::{Op, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Of the readers of one value, how many neighbours are tried.
+const TRIED: usize = 6;
+
+impl Planner<'_> {
+    /// The earliest position of a group (other than `except`) that reads an output of `g`.
+    fn first_reader(&self, g: GroupId, except: GroupId) -> Option<u64> {
+        let mut first = None;
+        for v in &self.groups[g].outputs {
+            for u in &self.users[v.node.index()] {
+                for &h in &self.homes[u.index()] {
+                    if h != g && h != except && self.groups[h].inputs.contains(v) {
+                        let p = self.groups[h].pos;
+                        first = Some(first.map_or(p, |f: u64| f.min(p)));
+                    }
+                }
+            }
+        }
+        first
+    }
+
+    /// The position that `g` could have after position `after`, if nothing reads it before.
+    fn later(&self, g: GroupId, after: u64, except: GroupId) -> Option<u64> {
+        let next = self.first_reader(g, except).unwrap_or(after.saturating_add(1 << 20));
+        (next > after + 1).then(|| after + (next - after) / 2)
+    }
+
+    /// Moves groups behind `target`, all or none.
+    pub(super) fn slide(&mut self, groups: &[GroupId], target: GroupId) -> bool {
+        let after = self.groups[target].pos;
+        let mut moved = Vec::new();
+        for &g in groups {
+            match self.later(g, after, g) {
+                Some(p) if !self.groups[target].inputs.iter().any(|v| self.groups[g].outputs.contains(v)) => {
+                    moved.push((g, p));
+                }
+                _ => return false,
+            }
+        }
+        // Each was placed as if the others stayed; a reader among them would be in front of its producer.
+        for &(g, _) in &moved {
+            for &(h, _) in &moved {
+                if g != h && self.groups[h].inputs.iter().any(|v| self.groups[g].outputs.contains(v)) {
+                    return false;
+                }
+            }
+        }
+        for (g, p) in moved {
+            self.groups[g].pos = p;
+        }
+        true
+    }
+
+    /// The form of two groups in one kernel.
+    fn common_form(&self, g: GroupId, h: GroupId) -> Option<Form> {
+        let (a, b) = (&self.groups[g], &self.groups[h]);
+        if a.kind != GroupKind::Kernel || b.kind != GroupKind::Kernel || (a.special && b.special) {
+            return None;
+        }
+        match (a.form, b.form) {
+            (Form::Elementwise { elements: n }, Form::Elementwise { elements: m }) if n == m => Some(a.form),
+            (Form::Rows { .. }, Form::Rows { .. }) if a.form == b.form => Some(a.form),
+            (r @ Form::Rows { rows, cols }, Form::Elementwise { elements: n })
+            | (Form::Elementwise { elements: n }, r @ Form::Rows { rows, cols })
+                if n == rows * cols && !a.special && !b.special && !self.too_few_rows(rows, cols) =>
+            {
+                Some(r)
+            }
+            (Form::Reduction { elements: n }, Form::Reduction { elements: m })
+                if n == m && self.reduction_key(g) == self.reduction_key(h) =>
+            {
+                Some(a.form)
+            }
+            _ => None,
+        }
+    }
+
+    /// Shape and dimensions of the reductions of a group (they all have the same).
+    pub(super) fn reduction_key(&self, g: GroupId) -> Option<(Vec<Option<i64>>, Vec<usize>)> {
+        self.groups[g].nodes.keys().find_map(|id| {
+            let node = self.func.node(*id);
+            let axes = match &node.op {
+                Op::Reduce { axes, .. } => axes.to_vec(),
+                Op::ArgReduce { axis, .. } => vec![*axis],
+                _ => return None,
+            };
+            Some((self.func.ty(node.operands[0]).shape.iter().map(|d| d.as_const()).collect(), axes))
+        })
+    }
+
+    /// Makes two groups one, if that is possible without a cycle. The result is in `g`.
+    pub(super) fn merge(&mut self, g: GroupId, h: GroupId) -> bool {
+        let Some(form) = self.common_form(g, h) else { return false };
+        if g == h {
+            return false;
+        }
+        let (a, b) = (&self.groups[g], &self.groups[h]);
+        let inputs: BTreeSet<Value> = a.inputs.union(&b.inputs).copied().collect();
+        let size = a.nodes.keys().chain(b.nodes.keys()).collect::<BTreeSet<_>>().len();
+        if size > self.options.max_nodes || inputs.len() > self.options.max_inputs {
+            return false;
+        }
+        // A node in both at different places would be needed at another place than it was admitted for.
+        if a.nodes.iter().any(|(id, at)| b.nodes.get(id).is_some_and(|o| o != at)) {
+            return false;
+        }
+        let (first, last) = if a.pos < b.pos { (g, h) } else { (h, g) };
+        let (p, q) = (self.groups[first].pos, self.groups[last].pos);
+        if self.groups[first].outputs.iter().any(|v| self.groups[last].inputs.contains(v)) {
+            return false;
+        }
+        // Either the first can wait for the last, or what the last reads is there when the first runs.
+        let pos = if self.first_reader(first, last).is_none_or(|r| r > q) {
+            q
+        } else if self.groups[last].inputs.iter().all(|v| self.producer_pos(*v).is_none_or(|r| r < p)) {
+            p
+        } else {
+            return false;
+        };
+        let moved = std::mem::take(&mut self.groups[h]);
+        for id in moved.nodes.keys() {
+            let homes = &mut self.homes[id.index()];
+            homes.retain(|x| *x != h);
+            if !homes.contains(&g) {
+                homes.push(g);
+            }
+        }
+        let a = &mut self.groups[g];
+        a.nodes.extend(moved.nodes);
+        a.outputs.extend(moved.outputs);
+        a.inputs = inputs;
+        (a.form, a.pos, a.special) = (form, pos, a.special || moved.special);
+        true
+    }
+
+    /// The position of the group that writes a value; `None` for what is in memory anyway or not yet planned.
+    fn producer_pos(&self, v: Value) -> Option<u64> {
+        self.homes[v.node.index()].iter().find(|g| self.groups[**g].outputs.contains(&v)).map(|g| self.groups[*g].pos)
+    }
+
+    /// Joins kernels of one space that read the same large value.
+    pub(super) fn join_siblings(&mut self) {
+        let mut readers: BTreeMap<Value, Vec<GroupId>> = BTreeMap::new();
+        for (g, group) in self.groups.iter().enumerate().filter(|(_, g)| g.kind == GroupKind::Kernel && !g.dead) {
+            for &v in &group.inputs {
+                readers.entry(v).or_default().push(g);
+            }
+        }
+        let mut now: Vec<GroupId> = (0..self.groups.len()).collect();
+        for (v, mut list) in readers {
+            list.iter_mut().for_each(|g| *g = current(&mut now, *g));
+            list.sort_by_key(|g| self.groups[*g].pos);
+            list.dedup();
+            for i in 0..list.len() {
+                for j in i + 1..list.len().min(i + TRIED) {
+                    let (g, h) = (current(&mut now, list[i]), current(&mut now, list[j]));
+                    if g == h || !self.reads_whole(g, v) || !self.reads_whole(h, v) {
+                        continue;
+                    }
+                    if self.merge(g, h) {
+                        self.groups[h].dead = true;
+                        now[h] = g;
+                    }
+                }
+            }
+        }
+    }
+
+    /// True when a value is as large as a group's iteration space.
+    fn reads_whole(&self, g: GroupId, v: Value) -> bool {
+        let n = match self.groups[g].form {
+            Form::Elementwise { elements } => elements,
+            Form::Rows { rows, cols } => rows * cols,
+            Form::Reduction { .. } => {
+                self.reduction_key(g).map_or(usize::MAX, |k| k.0.iter().map(|d| d.map_or(0, |d| d as usize)).product())
+            }
+            Form::Root(_) => usize::MAX,
+        };
+        elements(self.func, v) == n && n > 1
+    }
+}
+
+fn current(now: &mut [GroupId], mut g: GroupId) -> GroupId {
+    while now[g] != g {
+        g = now[g];
+    }
+    g
+}

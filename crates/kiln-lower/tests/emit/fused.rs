@@ -1,0 +1,1 @@
+//! Fused graphs: results, and number of kernels.

@@ -1,0 +1,7 @@
+//! Emission of fusion groups: every operator and many fused graphs, run by the loop interpreter and compared with the
+//! reference interpreter.
+
+mod driver;
+mod fused;
+mod graph;
+mod ops;
