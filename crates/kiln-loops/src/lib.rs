@@ -10,6 +10,8 @@ pub mod interp;
 pub mod ir;
 pub mod math;
 pub mod scalar;
+pub mod simplify;
+pub mod text;
 pub mod types;
 pub mod verify;
 

@@ -126,7 +126,7 @@ pub fn expand_with(kernel: &mut Kernel, options: MathOptions) {
     let body = std::mem::take(&mut kernel.body);
     let mut vars = std::mem::take(&mut kernel.vars);
     let seq = Seq { vars: &mut vars, out: vec![], options, consts: vec![], known: BTreeMap::new() };
-    let mut x = Expander { kernel, seq, renamed: BTreeMap::new() };
+    let mut x = Expander { seq, renamed: BTreeMap::new() };
     let body = x.block(body);
     kernel.body = body;
     kernel.vars = vars;
@@ -156,7 +156,6 @@ pub fn expand_expr(kernel: &mut Kernel, out: &mut Vec<Stmt>, expr: Expr, options
 }
 
 struct Expander<'a> {
-    kernel: &'a Kernel,
     seq: Seq<'a>,
     /// Variables that turned out to be equal to another one.
     renamed: BTreeMap<Var, Var>,
@@ -226,7 +225,6 @@ impl Expander<'_> {
                 }
             },
         }
-        debug_assert!(self.kernel.body.is_empty(), "the body was taken out");
     }
 }
 
