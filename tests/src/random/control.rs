@@ -38,8 +38,9 @@ impl Gen {
         Some((x, y))
     }
 
-    fn ops(&mut self) -> Vec<BinaryOp> {
-        (0..self.rng.below(3)).map(|_| *self.rng.pick(&BODIES)).collect()
+    fn ops(&mut self, dtype: DType) -> Vec<BinaryOp> {
+        let fits = |op: &BinaryOp| dtype != DType::Bool || *op != BinaryOp::Subtract;
+        (0..self.rng.below(3)).map(|_| *self.rng.pick(&BODIES)).filter(fits).collect()
     }
 
     /// `while i < n { (x, y) = (x op y, y or x) }`, sometimes with the two states exchanged.
@@ -61,7 +62,7 @@ impl Gen {
         let one = body.constant(Tensor::scalar(1i32), Loc::UNKNOWN);
         let next = body.push1(Op::Binary(BinaryOp::Add), &[s[0], one], Loc::UNKNOWN).ok()?;
         let mut v = s[1];
-        for op in self.ops() {
+        for op in self.ops(types[1].dtype) {
             v = body.push1(Op::Binary(op), &[v, s[2]], Loc::UNKNOWN).ok()?;
         }
         let exchange = self.rng.one_in(3);
@@ -78,7 +79,8 @@ impl Gen {
         let types = [x.tensor.ty(), y.tensor.ty()];
         let pred = self.rng.one_in(2);
         let pred = self.input(Tensor::scalar(pred));
-        let (a, b) = (self.ops(), self.ops());
+        let dtype = types[0].dtype;
+        let (a, b) = (self.ops(dtype), self.ops(dtype));
         let op = Op::If { on_true: Box::new(branch(&types, &a)), on_false: Box::new(branch(&types, &b)) };
         self.emit_moved(op, &[&pred, &x, &y])
     }
@@ -88,7 +90,7 @@ impl Gen {
         let types = [x.tensor.ty(), y.tensor.ty()];
         let index = self.rng.range(-1, 4) as i32;
         let index = self.input(Tensor::scalar(index));
-        let branches = (0..1 + self.rng.below(3)).map(|_| self.ops()).map(|o| branch(&types, &o)).collect();
+        let branches = (0..1 + self.rng.below(3)).map(|_| self.ops(types[0].dtype)).map(|o| branch(&types, &o)).collect();
         self.emit_moved(Op::Case { branches }, &[&index, &x, &y])
     }
 
