@@ -128,13 +128,6 @@ pub fn extract(func: &Func, name: &str, inputs: &[NewInput], roots: &[Value], re
 /// # Panics
 /// When there are fewer arguments than parameters.
 pub fn inline(dst: &mut Func, src: &Func, args: &[Value]) -> Vec<Value> {
-    let (all, outputs) = inline_all(dst, src, args);
-    let _ = all;
-    outputs
-}
-
-/// [`inline`], together with the value in `dst` of every node of `src` (its first result).
-pub(crate) fn inline_all(dst: &mut Func, src: &Func, args: &[Value]) -> (Vec<Value>, Vec<Value>) {
     let mut map: Vec<Value> = Vec::with_capacity(src.nodes().len());
     let at = |map: &[Value], v: &Value| {
         let new = map[v.node.index()];
@@ -150,8 +143,7 @@ pub(crate) fn inline_all(dst: &mut Func, src: &Func, args: &[Value]) -> (Vec<Val
         };
         map.push(new);
     }
-    let outputs = src.outputs.iter().map(|o| at(&map, &o.value)).collect();
-    (map, outputs)
+    src.outputs.iter().map(|o| at(&map, &o.value)).collect()
 }
 
 /// Drops the nodes of a nested function that its outputs do not need and carries out replacements. Inputs stay.

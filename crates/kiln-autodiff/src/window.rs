@@ -1,4 +1,6 @@
 //! `reduce_window` and `select_and_scatter`.
+//!
+//! Padding and the holes of dilated inputs take no part: each window folds the start value once with the elements it sees.
 
 use crate::contract::transposed_window;
 use crate::emit::{Emit, Res};
@@ -16,7 +18,14 @@ pub(crate) fn backward(r: &mut Reverse, node: &Node, window: &Window, reducer: R
     let (x, init) = (node.operands[0], node.operands[1]);
     let simple = is_identity(&r.e, init, reducer);
     match reducer {
-        Reducer::Add if !r.wants(init) => {
+        Reducer::Add => {
+            if r.wants(init) {
+                let ct = r.e.sum_all(g)?;
+                r.add(init, ct)?;
+            }
+            if !r.wants(x) {
+                return Ok(());
+            }
             let Some(window) = transposed(&r.e, window, x, y) else { return Err(symbolic(&r.e, node)) };
             let zero = r.e.scalar(r.e.f.ty(g).dtype, 0.0);
             let ct = r.e.op(Op::ReduceWindow { window: Box::new(window), reducer }, &[g, zero])?;
@@ -29,7 +38,7 @@ pub(crate) fn backward(r: &mut Reverse, node: &Node, window: &Window, reducer: R
             let ct = r.e.op(op, &[x, g, zero])?;
             r.add(x, ct)
         }
-        Reducer::Add | Reducer::Multiply | Reducer::Maximum | Reducer::Minimum => {
+        Reducer::Multiply | Reducer::Maximum | Reducer::Minimum => {
             let from = r.e.f.nodes().len();
             let out = expanded(&mut r.e, node, window, reducer)?;
             r.through(from, &[(out, g)], &[x, init])
@@ -41,16 +50,15 @@ pub(crate) fn backward(r: &mut Reverse, node: &Node, window: &Window, reducer: R
 pub(crate) fn forward(w: &mut Forward, node: &Node, window: &Window, reducer: Reducer) -> Res<Option<Value>> {
     let (x, init) = (node.operands[0], node.operands[1]);
     match reducer {
-        Reducer::Add if w.tangent(init).is_none() => {
-            let t = w.tangent_or_zeros(x)?;
-            let zero = w.e.scalar(w.e.f.ty(x).dtype, 0.0);
-            w.e.op(node.op.clone(), &[t, zero]).map(Some)
+        Reducer::Add => {
+            let (t, start) = (w.tangent_or_zeros(x)?, w.tangent_or_zeros(init)?);
+            w.e.op(node.op.clone(), &[t, start]).map(Some)
         }
         Reducer::Maximum | Reducer::Minimum if undilated(window) && is_identity(&w.e, init, reducer) => {
             let t = w.tangent_or_zeros(x)?;
             picked(&mut w.e, node, window, (x, t), reducer).map(Some)
         }
-        Reducer::Add | Reducer::Multiply | Reducer::Maximum | Reducer::Minimum => {
+        Reducer::Multiply | Reducer::Maximum | Reducer::Minimum => {
             let from = w.e.f.nodes().len();
             let out = expanded(&mut w.e, node, window, reducer)?;
             Ok(w.through(from, &[out], &[x, init])?.pop().flatten())
@@ -120,7 +128,8 @@ fn patches(e: &mut Emit, node: &Node, x: Value, fill: Value, window: &Window, ou
 fn expanded(e: &mut Emit, node: &Node, window: &Window, reducer: Reducer) -> Res {
     let (x, init) = (node.operands[0], node.operands[1]);
     let output = node.types[0].shape.clone();
-    let stack = patches(e, node, x, init, window, &output)?;
+    let fill = e.scalar(e.f.ty(x).dtype, float_identity(reducer));
+    let stack = patches(e, node, x, fill, window, &output)?;
     e.op(Op::Reduce { axes: [0].into_iter().collect(), reducer }, &[stack, init])
 }
 

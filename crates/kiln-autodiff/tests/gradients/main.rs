@@ -1,0 +1,10 @@
+//! Gradients of every operator against central finite differences in f64, through the interpreter.
+
+mod check;
+mod contraction;
+mod control;
+mod elementwise;
+mod errors;
+mod indexing;
+mod movement;
+mod reductions;
