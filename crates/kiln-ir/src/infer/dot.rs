@@ -31,7 +31,7 @@ pub fn dot_general(cx: &Cx, dims: &DotDims) -> Result<TensorType, Diagnostic> {
     let wide_enough = dtype.is_float() == lhs.dtype.is_float() && dtype.is_int() == lhs.dtype.is_int();
     cx.check(
         wide_enough && dtype.size() >= lhs.dtype.size(),
-        "C14",
+        "C25",
         "the result cannot have this element type",
         || format!("operands are {}, the result is asked to be {dtype}", lhs.dtype),
     )
