@@ -49,6 +49,12 @@ impl ConvDim {
         if self.stride == 0 || self.lhs_dilation == 0 || self.rhs_dilation == 0 {
             return Err("window strides and dilations must be at least 1".into());
         }
+        const LIMIT: usize = 1 << 60;
+        let largest = [self.input, self.window, self.stride, self.lhs_dilation, self.rhs_dilation].into_iter().max();
+        if largest > Some(LIMIT) {
+            return Err("a size, stride or dilation is too large".into());
+        }
+        // Below the limit these fit 128 bits.
         let dilated = |size: usize, dilation: usize| match size {
             0 => 0,
             size => (size as i128 - 1) * dilation as i128 + 1,
@@ -56,7 +62,7 @@ impl ConvDim {
         let input = dilated(self.input, self.lhs_dilation);
         let window = dilated(self.window, self.rhs_dilation);
         let padded = self.padding_low as i128 + input + self.padding_high as i128;
-        if input.max(window).max(padded) > 1 << 60 {
+        if input.max(window).max(padded) > LIMIT as i128 {
             return Err("a padded or dilated size is too large".into());
         }
         if padded <= 0 || window > padded {
