@@ -180,10 +180,14 @@ impl Rewriter<'_> {
     }
     /// Appends a scalar broadcast to a shape.
     pub fn broadcast_scalar(&mut self, s: Value, shape: &Shape) -> Option<Value> {
-        if shape.rank() == 0 {
-            return Some(s);
+        self.broadcast(s, shape, &[])
+    }
+    /// Appends a broadcast unless it changes nothing.
+    pub fn broadcast(&mut self, v: Value, shape: &Shape, dims: &[usize]) -> Option<Value> {
+        if self.ty(v).shape == *shape && is_identity(dims) {
+            return Some(v);
         }
-        self.push(Op::BroadcastInDim { shape: shape.clone(), dims: SmallVec::new() }, &[s])
+        self.push(Op::BroadcastInDim { shape: shape.clone(), dims: dims.into() }, &[v])
     }
     /// Appends a reshape unless the shape is right already.
     pub fn reshape(&mut self, v: Value, sizes: &[usize]) -> Option<Value> {

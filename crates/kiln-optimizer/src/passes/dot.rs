@@ -95,10 +95,7 @@ fn no_sum(rw: &mut Rewriter, a: Value, b: Value, d: &DotDims, ty: &TensorType) -
     let places_b: Axes = (0..rw.ty(b).rank()).map(|i| place(i, &d.rhs_batch, &free_b, first)).collect::<Option<_>>()?;
     let mut spread = |v: Value, dims: Axes| {
         let v = if rw.dtype(v) == ty.dtype { v } else { rw.push(Op::Convert(ty.dtype), &[v])? };
-        if ty.rank() == 0 {
-            return Some(v);
-        }
-        rw.push(Op::BroadcastInDim { shape: ty.shape.clone(), dims }, &[v])
+        rw.broadcast(v, &ty.shape, &dims)
     };
     let (a, b) = (spread(a, places_a)?, spread(b, places_b)?);
     rw.push(Op::Binary(BinaryOp::Multiply), &[a, b])

@@ -154,7 +154,7 @@ impl Reduction<'_> {
         let y = rw.reshape(y, &kept.iter().map(|&i| from[i]).collect::<Sizes>())?;
         let new_dims: Axes = kept.iter().map(|&i| left.iter().position(|l| *l == dims[i])).collect::<Option<_>>()?;
         let shape = left.iter().map(|&d| Dim::from(sizes[d])).collect();
-        let mut x = if left.is_empty() { y } else { rw.push(Op::BroadcastInDim { shape, dims: new_dims }, &[y])? };
+        let mut x = rw.broadcast(y, &shape, &new_dims)?;
         if let Some(n) = factor {
             let ty = rw.ty(x).clone();
             let n = rw.splat(&ty, n)?;

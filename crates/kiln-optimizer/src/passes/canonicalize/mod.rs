@@ -85,9 +85,9 @@ fn no_elements(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     if rw.fire("no elements", Level::Exact) { rw.splat(ty, Lit::whole(ty.dtype, 0)) } else { None }
 }
 
-/// A constant of equal elements: a scalar and a broadcast.
+/// A constant of equal elements: a scalar and a broadcast. One element is a constant of whatever shape.
 fn splat_constant(rw: &mut Rewriter, t: &Tensor) -> Option<Value> {
-    if t.rank() == 0 || t.is_empty() {
+    if t.len() <= 1 {
         return None;
     }
     let size = t.dtype().size();

@@ -52,37 +52,38 @@ fn flatten(rw: &mut Rewriter, parts: &[Value], dim: usize) -> Option<Value> {
 
 /// Neighbouring slices of one value are one slice.
 fn join_slices(rw: &mut Rewriter, parts: &[Value], dim: usize) -> Option<Value> {
-    let mut joined: Vec<Value> = Vec::with_capacity(parts.len());
-    let mut open: Option<(Value, Bounds)> = None;
-    let mut merges = 0;
+    /// Parts that become one: the first, and the source and bounds of all together if they are slices.
+    struct Run {
+        first: Value,
+        parts: usize,
+        slice: Option<(Value, Bounds)>,
+    }
+    let mut runs: Vec<Run> = Vec::with_capacity(parts.len());
     for &p in parts {
-        let this = match rw.op(p) {
+        let slice = match rw.op(p) {
             (op @ Op::Slice { .. }, &[source]) => Bounds::of(op).map(|b| (source, b)),
             _ => None,
         };
-        if let (Some((source, b)), Some((open_source, open_b))) = (&this, &mut open)
-            && source == open_source
-            && continues(open_b, b, dim)
+        if let (Some((source, b)), Some(Run { parts, slice: Some((run_source, run)), .. })) = (&slice, runs.last_mut())
+            && source == run_source
+            && continues(run, b, dim)
         {
-            // The part merges into the last one; the slice is built when the run ends.
-            open_b.limit[dim] = b.limit[dim];
-            merges += 1;
+            run.limit[dim] = b.limit[dim];
+            *parts += 1;
             continue;
         }
-        if let Some(slice) = open.take() {
-            joined.push(close(rw, slice, &mut merges)?);
-        }
-        match this {
-            Some(slice) => open = Some(slice),
-            None => joined.push(p),
-        }
+        runs.push(Run { first: p, parts: 1, slice });
     }
-    if let Some(slice) = open {
-        joined.push(close(rw, slice, &mut merges)?);
-    }
-    if joined.len() == parts.len() {
+    if runs.len() == parts.len() || !rw.fire("concatenation of neighbouring slices", Level::Exact) {
         return None;
     }
+    let joined: Vec<Value> = runs
+        .into_iter()
+        .map(|run| match run.slice {
+            Some((source, bounds)) if run.parts > 1 => push_slice(rw, source, &bounds),
+            _ => Some(run.first),
+        })
+        .collect::<Option<_>>()?;
     match joined.as_slice() {
         &[x] => Some(x),
         many => rw.push(Op::Concatenate(dim), many),
@@ -95,12 +96,4 @@ fn continues(a: &Bounds, b: &Bounds, dim: usize) -> bool {
         .filter(|&d| d != dim)
         .all(|d| (a.start[d], a.limit[d], a.strides[d]) == (b.start[d], b.limit[d], b.strides[d]));
     elsewhere && a.strides[dim] == 1 && b.strides[dim] == 1 && a.limit[dim] == b.start[dim]
-}
-
-fn close(rw: &mut Rewriter, (source, bounds): (Value, Bounds), merges: &mut usize) -> Option<Value> {
-    if *merges > 0 && !rw.fire("concatenation of neighbouring slices", Level::Exact) {
-        return None;
-    }
-    *merges = 0;
-    push_slice(rw, source, &bounds)
 }

@@ -92,9 +92,6 @@ pub fn negated(l: Lit) -> Option<Lit> {
 }
 
 fn abs(rw: &mut Rewriter, x: Value) -> Option<Value> {
-    if rw.dtype(x).is_unsigned_int() {
-        return rw.exact("abs of unsigned", x);
-    }
     match rw.op(x) {
         (Op::Unary(UnaryOp::Negate), &[y]) => {
             if rw.fire("abs of negate", Level::Exact) { rw.push(Op::Unary(UnaryOp::Abs), &[y]) } else { None }
