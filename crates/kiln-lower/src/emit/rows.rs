@@ -112,6 +112,7 @@ pub(super) fn rows(cx: &Context<'_>, rows: i64, cols: i64, out: &mut Emitted) ->
             e.plan_spills(&full_outputs, cols, &row, &axes);
         }
         e.root_nest(axes, short, worth_parallel(rows * cols), |e| {
+            e.reduce_rows(rows, cols, &outer, &idx)?;
             if !full_outputs.is_empty() {
                 let level = e.top() + 1;
                 let (mut inner, mut full) = (Vec::new(), idx.clone());
@@ -176,6 +177,20 @@ fn is_expensive(node: &Node) -> bool {
 }
 
 impl Emitter<'_> {
+    /// Emits the loops of all reductions of the rows, in order, so that what they keep is there when it is needed.
+    fn reduce_rows(&mut self, rows: i64, cols: i64, outer: &Sizes, idx: &Idx) -> Emit<()> {
+        let cx = self.cx;
+        for &id in &cx.group.nodes {
+            let node = cx.node(id);
+            let is_reduction = matches!(node.op, Op::Reduce { .. } | Op::ArgReduce { .. });
+            if is_reduction && cx.count(id.into()) == rows && cx.count(node.operands[0]) == rows * cols {
+                let at = self.reshape(idx, outer, &cx.sizes(id.into()));
+                self.elem(id.into(), &at)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Decides which values of a row are kept for later loops. `phases[n]` is the set of loops that need node `n`.
     fn plan_spills(&mut self, full_outputs: &[Value], cols: i64, row: &Index, row_axes: &[AxisId]) {
         let cx = self.cx;
