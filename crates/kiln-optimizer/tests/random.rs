@@ -302,6 +302,78 @@ fn random(seed: u64) -> Func {
     g.finish()
 }
 
+/// A loop of three iterations around a random function: some state changes, some is handed on, some starts constant.
+fn random_loop(seed: u64) -> Func {
+    let mut g = Gen::new(seed);
+    let counter_type = TensorType::scalar(DType::I32);
+    let i = g.f.add_input("i", counter_type.clone(), InputKind::Feed, Loc::UNKNOWN);
+    g.values.push(i);
+    while g.f.nodes().len() < 30 {
+        g.step();
+    }
+    let one = g.f.constant(Tensor::scalar(1i32), Loc::UNKNOWN);
+    let next = g.f.push1(Op::Binary(BinaryOp::Add), &[i, one], Loc::UNKNOWN).expect("i32 + i32");
+    let states: Vec<TensorType> = g.f.inputs.iter().map(|i| i.ty.clone()).collect();
+    for (k, ty) in states.iter().enumerate().take(states.len() - 1) {
+        let unchanged: Value = g.f.inputs[k].node.into();
+        let same: Vec<Value> = g.values.iter().copied().filter(|v| g.f.ty(*v) == ty).collect();
+        let value = if g.rng.below(3) == 0 { unchanged } else { *g.rng.pick(&same) };
+        g.f.add_output(format!("s{k}"), value);
+    }
+    g.f.add_output("n", next);
+
+    let mut cond = Func::new("cond");
+    let params: Vec<Value> = (states.iter().enumerate())
+        .map(|(k, ty)| cond.add_input(format!("s{k}"), ty.clone(), InputKind::Feed, Loc::UNKNOWN))
+        .collect();
+    let limit = cond.constant(Tensor::scalar(3i32), Loc::UNKNOWN);
+    let last = params[params.len() - 1];
+    let go = cond.push1(Op::Compare(CompareDirection::LT), &[last, limit], Loc::UNKNOWN).expect("i32 < i32");
+    cond.add_output("go", go);
+
+    let mut f = Func::new("looped");
+    let mut initial = Vec::new();
+    for (k, ty) in states.iter().enumerate().take(states.len() - 1) {
+        let x = f.add_input(format!("x{k}"), ty.clone(), InputKind::Feed, Loc::UNKNOWN);
+        let constant = tensor(&mut g.rng, ty, Draw::Special);
+        initial.push(if g.rng.below(4) == 0 { f.constant(constant, Loc::UNKNOWN) } else { x });
+    }
+    let start = if g.rng.below(10) == 0 { 3i32 } else { 0 };
+    initial.push(f.constant(Tensor::scalar(start), Loc::UNKNOWN));
+    let op = Op::While { cond: Box::new(cond), body: Box::new(g.f) };
+    let node = f.push(op, &initial, Loc::UNKNOWN).expect("a valid loop");
+    for (k, v) in f.results(node).collect::<Vec<_>>().into_iter().enumerate() {
+        if g.rng.below(3) > 0 {
+            f.add_output(format!("y{k}"), v);
+        }
+    }
+    f
+}
+
+#[test]
+fn loops_keep_results() {
+    let mut rules = std::collections::BTreeSet::new();
+    for seed in 0..functions() {
+        let f = random_loop(seed);
+        for pass in PASSES {
+            let done = run_pass(f.clone(), pass, &options()).unwrap_or_else(|d| panic!("seed {seed}: {d}"));
+            let what = format!("seed {seed} after {pass}\n{}", done.log);
+            assert_same(&what, &f, &done.func, seed, Draw::Special, Tolerance::Bits);
+        }
+        let done = optimize(f.clone(), &options()).unwrap_or_else(|d| panic!("seed {seed}: {d}"));
+        rules.extend(done.log.runs.iter().flat_map(|r| r.rules.keys().copied()));
+        let what = format!("seed {seed}\n{}", done.log);
+        assert_same(&what, &f, &done.func, seed, Draw::Special, Tolerance::Bits);
+        let again = optimize(done.func.clone(), &options()).unwrap_or_else(|d| panic!("{d}"));
+        assert_eq!(again.log.rewrites(), 0, "seed {seed}: not done\n{}", again.log);
+    }
+    let expected =
+        ["loop-invariant node", "unused loop state", "constant loop state", "unchanged loop state", "loop that never runs"];
+    for rule in expected {
+        assert!(rules.contains(rule), "no `{rule}`");
+    }
+}
+
 /// `KILN_RANDOM_FUNCTIONS` asks for more than the usual number.
 fn functions() -> u64 {
     std::env::var("KILN_RANDOM_FUNCTIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(250)
