@@ -1,59 +1,74 @@
-//! Elementwise operators.
+//! Elementwise operators and what is known of them. Derived from `graph-spec/ops.toml`.
 
 use crate::dtype::{DType, DTypeSet};
 use serde::{Deserialize, Serialize};
+
+/// A special element of a dtype.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum SpecialElement {
+    /// 0 or false. As the identity of a float sum it turns -0 into +0; only -0 keeps every bit.
+    Zero,
+    /// 1 or true.
+    One,
+    /// Every bit one: -1, the largest unsigned integer, true.
+    AllOnes,
+    /// The smallest value: -infinity, the smallest integer, false.
+    Lowest,
+    /// The largest value: infinity, the largest integer, true.
+    Highest,
+}
 
 /// Elementwise operators of one operand.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum UnaryOp {
-    /// `abs`.
+    /// `abs`: Absolute value. The smallest signed integer has no positive counterpart and stays as it is; NaN stays NaN.
     Abs,
-    /// `cbrt`.
+    /// `cbrt`: Cube root.
     Cbrt,
-    /// `ceil`.
+    /// `ceil`: Smallest integer not below x.
     Ceil,
-    /// `cosine`.
+    /// `cosine`: Cosine of x in radians; NaN for infinities.
     Cosine,
-    /// `count_leading_zeros`.
+    /// `count_leading_zeros`: Number of zero bits before the first one bit; the width for 0.
     CountLeadingZeros,
-    /// `erf`.
+    /// `erf`: Error function, 2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x.
     Erf,
-    /// `exponential`.
+    /// `exponential`: e to the power of x; infinity on overflow, 0 for -infinity.
     Exponential,
-    /// `exponential_minus_one`.
+    /// `exponential_minus_one`: e to the power of x, minus 1, accurate near 0.
     ExponentialMinusOne,
-    /// `floor`.
+    /// `floor`: Largest integer not above x.
     Floor,
-    /// `is_finite`.
+    /// `is_finite`: True unless x is an infinity or NaN.
     IsFinite,
-    /// `log`.
+    /// `log`: Natural logarithm; -infinity for 0, NaN below 0.
     Log,
-    /// `log_plus_one`.
+    /// `log_plus_one`: Natural logarithm of 1 + x, accurate near 0; -infinity for -1, NaN below.
     LogPlusOne,
-    /// `logistic`.
+    /// `logistic`: The sigmoid, 1 / (1 + exp(-x)).
     Logistic,
-    /// `negate`.
+    /// `negate`: -x. Integers wrap: the smallest signed integer stays as it is, unsigned x becomes 2^width - x.
     Negate,
-    /// `not`.
+    /// `not`: Complement of every bit; logical not on bool.
     Not,
-    /// `popcnt`.
+    /// `popcnt`: Number of one bits.
     Popcnt,
-    /// `round_nearest_afz`.
+    /// `round_nearest_afz`: Nearest integer, halves away from zero.
     RoundNearestAfz,
-    /// `round_nearest_even`.
+    /// `round_nearest_even`: Nearest integer, halves to the even one.
     RoundNearestEven,
-    /// `rsqrt`.
+    /// `rsqrt`: 1 / sqrt(x); infinity for 0 (of the sign of the zero), NaN below 0.
     Rsqrt,
-    /// `sign`.
+    /// `sign`: -1, 0 or 1 as x is negative, zero or positive; -0 and NaN stay as they are.
     Sign,
-    /// `sine`.
+    /// `sine`: Sine of x in radians; NaN for infinities.
     Sine,
-    /// `sqrt`.
+    /// `sqrt`: Square root, correctly rounded; NaN below 0, -0 stays.
     Sqrt,
-    /// `tan`.
+    /// `tan`: Tangent of x in radians; NaN for infinities.
     Tan,
-    /// `tanh`.
+    /// `tanh`: Hyperbolic tangent.
     Tanh,
 }
 
@@ -116,23 +131,122 @@ impl UnaryOp {
         }
     }
 
-    /// The element types that the operand may have.
+    /// The element types that operands may have.
     pub const fn operand_types(self) -> DTypeSet {
         match self {
             UnaryOp::Abs | UnaryOp::Sign => DTypeSet::SIGNED.or(DTypeSet::FLOAT),
+            UnaryOp::Cbrt
+            | UnaryOp::Ceil
+            | UnaryOp::Cosine
+            | UnaryOp::Erf
+            | UnaryOp::Exponential
+            | UnaryOp::ExponentialMinusOne
+            | UnaryOp::Floor
+            | UnaryOp::IsFinite
+            | UnaryOp::Log
+            | UnaryOp::LogPlusOne
+            | UnaryOp::Logistic
+            | UnaryOp::RoundNearestAfz
+            | UnaryOp::RoundNearestEven
+            | UnaryOp::Rsqrt
+            | UnaryOp::Sine
+            | UnaryOp::Sqrt
+            | UnaryOp::Tan
+            | UnaryOp::Tanh => DTypeSet::FLOAT,
+            UnaryOp::CountLeadingZeros | UnaryOp::Popcnt => DTypeSet::INT,
             UnaryOp::Negate => DTypeSet::INT.or(DTypeSet::FLOAT),
             UnaryOp::Not => DTypeSet::BOOL.or(DTypeSet::INT),
-            UnaryOp::CountLeadingZeros | UnaryOp::Popcnt => DTypeSet::INT,
-            _ => DTypeSet::FLOAT,
         }
     }
 
-    /// The element type of the result, if it is not the operand's.
+    /// The element type of the result, if it is not that of the operands.
     pub const fn result_dtype(self) -> Option<DType> {
         match self {
+            UnaryOp::Abs
+            | UnaryOp::Cbrt
+            | UnaryOp::Ceil
+            | UnaryOp::Cosine
+            | UnaryOp::CountLeadingZeros
+            | UnaryOp::Erf
+            | UnaryOp::Exponential
+            | UnaryOp::ExponentialMinusOne
+            | UnaryOp::Floor
+            | UnaryOp::Log
+            | UnaryOp::LogPlusOne
+            | UnaryOp::Logistic
+            | UnaryOp::Negate
+            | UnaryOp::Not
+            | UnaryOp::Popcnt
+            | UnaryOp::RoundNearestAfz
+            | UnaryOp::RoundNearestEven
+            | UnaryOp::Rsqrt
+            | UnaryOp::Sign
+            | UnaryOp::Sine
+            | UnaryOp::Sqrt
+            | UnaryOp::Tan
+            | UnaryOp::Tanh => None,
             UnaryOp::IsFinite => Some(DType::Bool),
-            _ => None,
         }
+    }
+
+    /// `f(-x)` is `-f(x)`, bit for bit (NaN aside).
+    pub const fn is_odd(self) -> bool {
+        matches!(
+            self,
+            UnaryOp::Cbrt
+                | UnaryOp::Erf
+                | UnaryOp::Negate
+                | UnaryOp::RoundNearestAfz
+                | UnaryOp::RoundNearestEven
+                | UnaryOp::Sign
+                | UnaryOp::Sine
+                | UnaryOp::Tan
+                | UnaryOp::Tanh
+        )
+    }
+
+    /// `f(-x)` is `f(x)`, bit for bit.
+    pub const fn is_even(self) -> bool {
+        matches!(self, UnaryOp::Abs | UnaryOp::Cosine)
+    }
+
+    /// `f(f(x))` is `x`, bit for bit.
+    pub const fn is_involution(self) -> bool {
+        matches!(self, UnaryOp::Negate | UnaryOp::Not)
+    }
+
+    /// `f(f(x))` is `f(x)`, bit for bit.
+    pub const fn is_idempotent(self) -> bool {
+        matches!(
+            self,
+            UnaryOp::Abs
+                | UnaryOp::Ceil
+                | UnaryOp::Floor
+                | UnaryOp::RoundNearestAfz
+                | UnaryOp::RoundNearestEven
+                | UnaryOp::Sign
+        )
+    }
+
+    /// `x <= y` implies `f(x) <= f(y)` for the exact results, where both are defined.
+    pub const fn is_monotone(self) -> bool {
+        matches!(
+            self,
+            UnaryOp::Cbrt
+                | UnaryOp::Ceil
+                | UnaryOp::Erf
+                | UnaryOp::Exponential
+                | UnaryOp::ExponentialMinusOne
+                | UnaryOp::Floor
+                | UnaryOp::Log
+                | UnaryOp::LogPlusOne
+                | UnaryOp::Logistic
+                | UnaryOp::RoundNearestAfz
+                | UnaryOp::RoundNearestEven
+                | UnaryOp::Sign
+                | UnaryOp::Sqrt
+                | UnaryOp::Tanh
+        )
     }
 }
 
@@ -140,35 +254,35 @@ impl UnaryOp {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum BinaryOp {
-    /// `add`.
+    /// `add`: x + y. Integers wrap; on bool the logical or.
     Add,
-    /// `and`.
+    /// `and`: Bitwise and; logical on bool.
     And,
-    /// `atan2`.
+    /// `atan2`: Angle in (-pi, pi] of the point with ordinate x and abscissa y.
     Atan2,
-    /// `divide`.
+    /// `divide`: x / y. Integer division truncates; x / 0 is all ones (-1 if signed); the smallest signed integer divided by -1 is itself.
     Divide,
-    /// `maximum`.
+    /// `maximum`: The larger one; NaN if one is NaN; +0 is larger than -0; on bool the logical or.
     Maximum,
-    /// `minimum`.
+    /// `minimum`: The smaller one; NaN if one is NaN; -0 is smaller than +0; on bool the logical and.
     Minimum,
-    /// `multiply`.
+    /// `multiply`: x * y. Integers wrap; on bool the logical and.
     Multiply,
-    /// `or`.
+    /// `or`: Bitwise or; logical on bool.
     Or,
-    /// `power`.
+    /// `power`: x to the power of y, as C pow: 1 for y = 0, NaN for negative x and y that is no integer. Integers wrap; a negative exponent gives 1 for x = 1, 1 or -1 for x = -1, -1 for x = 0 (a division by 0), otherwise 0.
     Power,
-    /// `remainder`.
+    /// `remainder`: Remainder of the truncated quotient, with the sign of x (C fmod). Integers: x % 0 is x; the smallest signed integer % -1 is 0.
     Remainder,
-    /// `shift_left`.
+    /// `shift_left`: x shifted left by y bits, zeros coming in; 0 when y is at least the width (or negative).
     ShiftLeft,
-    /// `shift_right_arithmetic`.
+    /// `shift_right_arithmetic`: x shifted right by y bits, copies of the sign bit coming in; all sign bits when y is at least the width (or negative).
     ShiftRightArithmetic,
-    /// `shift_right_logical`.
+    /// `shift_right_logical`: x shifted right by y bits, zeros coming in; 0 when y is at least the width (or negative).
     ShiftRightLogical,
-    /// `subtract`.
+    /// `subtract`: x - y. Integers wrap.
     Subtract,
-    /// `xor`.
+    /// `xor`: Bitwise exclusive or; logical on bool.
     Xor,
 }
 
@@ -213,16 +327,111 @@ impl BinaryOp {
         }
     }
 
-    /// The element types that both operands may have.
+    /// The element types that operands may have.
     pub const fn operand_types(self) -> DTypeSet {
         match self {
-            BinaryOp::Add | BinaryOp::Multiply | BinaryOp::Maximum | BinaryOp::Minimum => DTypeSet::ALL,
-            BinaryOp::Subtract | BinaryOp::Divide | BinaryOp::Remainder | BinaryOp::Power => {
+            BinaryOp::Add | BinaryOp::Maximum | BinaryOp::Minimum | BinaryOp::Multiply => DTypeSet::ALL,
+            BinaryOp::And | BinaryOp::Or | BinaryOp::Xor => DTypeSet::BOOL.or(DTypeSet::INT),
+            BinaryOp::Atan2 => DTypeSet::FLOAT,
+            BinaryOp::Divide | BinaryOp::Power | BinaryOp::Remainder | BinaryOp::Subtract => {
                 DTypeSet::INT.or(DTypeSet::FLOAT)
             }
-            BinaryOp::And | BinaryOp::Or | BinaryOp::Xor => DTypeSet::BOOL.or(DTypeSet::INT),
             BinaryOp::ShiftLeft | BinaryOp::ShiftRightArithmetic | BinaryOp::ShiftRightLogical => DTypeSet::INT,
-            BinaryOp::Atan2 => DTypeSet::FLOAT,
+        }
+    }
+
+    /// The element type of the result, if it is not that of the operands.
+    pub const fn result_dtype(self) -> Option<DType> {
+        match self {
+            BinaryOp::Add
+            | BinaryOp::And
+            | BinaryOp::Atan2
+            | BinaryOp::Divide
+            | BinaryOp::Maximum
+            | BinaryOp::Minimum
+            | BinaryOp::Multiply
+            | BinaryOp::Or
+            | BinaryOp::Power
+            | BinaryOp::Remainder
+            | BinaryOp::ShiftLeft
+            | BinaryOp::ShiftRightArithmetic
+            | BinaryOp::ShiftRightLogical
+            | BinaryOp::Subtract
+            | BinaryOp::Xor => None,
+        }
+    }
+
+    /// `f(x, y)` is `f(y, x)`, bit for bit (NaN payloads aside).
+    pub const fn is_commutative(self) -> bool {
+        matches!(
+            self,
+            BinaryOp::Add
+                | BinaryOp::And
+                | BinaryOp::Maximum
+                | BinaryOp::Minimum
+                | BinaryOp::Multiply
+                | BinaryOp::Or
+                | BinaryOp::Xor
+        )
+    }
+
+    /// `f(x, x)` is `x`, bit for bit.
+    pub const fn is_idempotent(self) -> bool {
+        matches!(self, BinaryOp::And | BinaryOp::Maximum | BinaryOp::Minimum | BinaryOp::Or)
+    }
+
+    /// The element types on which `f(f(x, y), z)` is `f(x, f(y, z))`, bit for bit.
+    pub const fn associative_types(self) -> DTypeSet {
+        match self {
+            BinaryOp::Add | BinaryOp::Multiply => DTypeSet::BOOL.or(DTypeSet::INT),
+            BinaryOp::And | BinaryOp::Maximum | BinaryOp::Minimum | BinaryOp::Or | BinaryOp::Xor => DTypeSet::ALL,
+            BinaryOp::Atan2
+            | BinaryOp::Divide
+            | BinaryOp::Power
+            | BinaryOp::Remainder
+            | BinaryOp::ShiftLeft
+            | BinaryOp::ShiftRightArithmetic
+            | BinaryOp::ShiftRightLogical
+            | BinaryOp::Subtract => DTypeSet::of(&[]),
+        }
+    }
+
+    /// The element `e` for which `f(x, e)` and `f(e, x)` are `x`, if there is one.
+    pub const fn identity(self) -> Option<SpecialElement> {
+        match self {
+            BinaryOp::Add | BinaryOp::Or | BinaryOp::Xor => Some(SpecialElement::Zero),
+            BinaryOp::And => Some(SpecialElement::AllOnes),
+            BinaryOp::Atan2
+            | BinaryOp::Divide
+            | BinaryOp::Power
+            | BinaryOp::Remainder
+            | BinaryOp::ShiftLeft
+            | BinaryOp::ShiftRightArithmetic
+            | BinaryOp::ShiftRightLogical
+            | BinaryOp::Subtract => None,
+            BinaryOp::Maximum => Some(SpecialElement::Lowest),
+            BinaryOp::Minimum => Some(SpecialElement::Highest),
+            BinaryOp::Multiply => Some(SpecialElement::One),
+        }
+    }
+
+    /// The element `e` for which `f(x, e)` and `f(e, x)` are `e` on bool and ints, if there is one.
+    pub const fn absorbing(self) -> Option<SpecialElement> {
+        match self {
+            BinaryOp::Add
+            | BinaryOp::Atan2
+            | BinaryOp::Divide
+            | BinaryOp::Maximum
+            | BinaryOp::Minimum
+            | BinaryOp::Power
+            | BinaryOp::Remainder
+            | BinaryOp::ShiftLeft
+            | BinaryOp::ShiftRightArithmetic
+            | BinaryOp::ShiftRightLogical
+            | BinaryOp::Subtract
+            | BinaryOp::Xor => None,
+            BinaryOp::And | BinaryOp::Multiply => Some(SpecialElement::Zero),
+            BinaryOp::Or => Some(SpecialElement::AllOnes),
         }
     }
 }
