@@ -103,6 +103,15 @@ impl Conv {
         self
     }
 
+    /// Where the channels are.
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+    /// Number of groups of channels.
+    pub fn group_count(&self) -> usize {
+        self.groups.unwrap_or(1)
+    }
+
     /// Spatial dimensions, in order, of a tensor of this rank.
     fn spatial(&self, rank: usize) -> Axes {
         match self.layout {

@@ -1,5 +1,8 @@
-//! Optimizers, gradient clipping and learning rate schedules, all in terms of the builder.
+//! Layers, losses, metrics and optimizers, all in terms of the builder.
 //!
+//! - [`layers`]: variables with a method that applies them. Applying a layer twice shares its weights.
+//! - [`loss`]: losses per example; take their mean with `.mean(..)`.
+//! - [`metrics`]: accuracy and its relatives.
 //! - [`optim`]: optimizers, gradient clipping and [`optim::schedule`]s of the learning rate.
 //!
 //! Everything records operators in a graph; nothing here knows how they are run. Nothing panics: a mistake is recorded with the
@@ -18,6 +21,9 @@
 //! assert_eq!(func.outputs.len(), 5);
 //! ```
 
+pub mod layers;
+pub mod loss;
+pub mod metrics;
 pub mod optim;
 #[cfg(test)]
 #[allow(dead_code, reason = "shared by the tests of all modules")]
