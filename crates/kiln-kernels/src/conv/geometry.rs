@@ -7,9 +7,9 @@
 use super::im2col::{Axis, Im2col};
 use super::{ConvDim, ConvParams, MAX_SPATIAL};
 use crate::element::Element;
-use crate::gemm::driver::{Batch, Batches, Gemm, Side};
 use crate::gemm::map::DimMap;
 use crate::gemm::pack::Strided;
+use crate::gemm::problem::{Batch, Batches, Gemm, Side};
 
 /// Fewest input features whose distance in lhs counts.
 const LEAST_RUN: usize = 4;

@@ -204,8 +204,8 @@ mod geometry;
 mod im2col;
 
 use crate::element::{Element, with_element};
-use crate::gemm::driver::Operands;
 use crate::gemm::isa::Isa;
+use crate::gemm::problem::Operands;
 use crate::parallel::Threads;
 use depthwise::Depthwise;
 use geometry::Geometry;

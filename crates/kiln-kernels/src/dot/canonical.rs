@@ -3,11 +3,11 @@
 use super::DotParams;
 use crate::element::Element;
 use crate::gemm::blocking::{block_terms, packed_elements};
-use crate::gemm::driver::{Batch, Batches, Gemm, Operands, Side};
 use crate::gemm::gemv::Gemv;
 use crate::gemm::isa::Isa;
 use crate::gemm::map::DimMap;
 use crate::gemm::pack::{PanelRange, PanelSource, Strided};
+use crate::gemm::problem::{Batch, Batches, Gemm, Operands, Side};
 use crate::gemm::tile::{PANEL_M, panel_n};
 use crate::parallel::Threads;
 
@@ -38,7 +38,7 @@ impl<T: Element> Canonical<T> {
         let (mut c_rows, c_cols) = if swapped { (c_maps.1, c_maps.0) } else { c_maps };
 
         // A batch dimension along which the column side is shared is just more rows. Folded from the inside out.
-        let mut kept = [Batch::default(); crate::gemm::driver::MAX_BATCH_DIMS];
+        let mut kept = [Batch::default(); crate::gemm::problem::MAX_BATCH_DIMS];
         let mut count = 0;
         for dim in params.batch.iter().rev().filter(|dim| dim.extent != 1) {
             let (row_stride, col_stride) =

@@ -140,8 +140,8 @@ impl DotParams {
 mod canonical;
 
 use crate::element::{Element, with_element};
-use crate::gemm::driver::{MAX_BATCH_DIMS, Operands};
 use crate::gemm::isa::Isa;
+use crate::gemm::problem::{MAX_BATCH_DIMS, Operands};
 use crate::parallel::Threads;
 use canonical::Canonical;
 

@@ -1,15 +1,12 @@
 //! The loops around the micro-kernel: packing and computing block by block.
 
-use super::blocking::{Blocks, Shape, SideShape};
+use super::blocking::Blocks;
 use super::isa::Isa;
-use super::map::DimMap;
-use super::pack::{PanelRange, PanelSource, Strided};
+use super::pack::{PanelRange, PanelSource};
+use super::problem::{Gemm, Operands, Side};
 use super::tile::{MAX_PANEL_N, PANEL_M, TileArgs, TileKernel, Tiled, panel_n};
 use crate::element::{Element, Packed};
 use crate::parallel::Threads;
-
-/// Most batch dimensions of a product.
-pub(crate) const MAX_BATCH_DIMS: usize = 8;
 
 /// Elements that a thread should pack at least, to be worth waking.
 const PACK_GRAIN: usize = 1 << 14;
@@ -22,87 +19,6 @@ const PANELS_PER_TASK: usize = 16;
 
 /// Pieces of work per thread to aim for, so that threads finish together.
 const TASKS_PER_THREAD: usize = 3;
-
-/// Where the panels of one operand come from.
-#[derive(Clone, Copy)]
-pub(crate) enum Side<'a, T: Element> {
-    /// A matrix in memory.
-    Strided(Strided),
-    /// Anything that can fill panels.
-    Computed(&'a dyn PanelSource<T>),
-    /// Panels of the whole operand, packed before ([`super::blocking::packed_elements`] each).
-    Packed,
-}
-
-/// One batch dimension: extent and the distances in the operands. For a packed operand the distance counts matrices.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Batch {
-    pub(crate) extent: usize,
-    pub(crate) a: isize,
-    pub(crate) b: isize,
-    pub(crate) c: isize,
-}
-
-/// The batch dimensions, outermost first.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Batches {
-    len: usize,
-    dims: [Batch; MAX_BATCH_DIMS],
-}
-
-impl Batches {
-    /// Adds a dimension inside the others; [`MAX_BATCH_DIMS`] fit.
-    pub(crate) fn push_inner(&mut self, dim: Batch) {
-        if dim.extent != 1 {
-            self.dims[self.len] = dim;
-            self.len += 1;
-        }
-    }
-
-    /// Number of products.
-    pub(crate) fn count(&self) -> usize {
-        self.dims[..self.len].iter().map(|dim| dim.extent).product()
-    }
-
-    /// Offsets in a, b and c of one product.
-    pub(crate) fn offsets(&self, index: usize) -> [isize; 3] {
-        let mut rest = index;
-        let mut offsets = [0isize; 3];
-        for dim in self.dims[..self.len].iter().rev() {
-            let digit = (rest % dim.extent) as isize;
-            rest /= dim.extent;
-            for (offset, stride) in offsets.iter_mut().zip([dim.a, dim.b, dim.c]) {
-                *offset = digit.wrapping_mul(stride).wrapping_add(*offset);
-            }
-        }
-        offsets
-    }
-}
-
-/// A batched product, oriented so that the columns of C are adjacent in memory if either direction is.
-pub(crate) struct Gemm<'a, T: Element> {
-    pub(crate) m: usize,
-    pub(crate) n: usize,
-    pub(crate) k: usize,
-    pub(crate) batches: Batches,
-    pub(crate) a: Side<'a, T>,
-    pub(crate) b: Side<'a, T>,
-    pub(crate) c_rows: DimMap,
-    pub(crate) c_cols: DimMap,
-}
-
-/// The memory of a product.
-#[derive(Clone, Copy)]
-pub(crate) struct Operands<T> {
-    pub(crate) a: *const T,
-    pub(crate) b: *const T,
-    pub(crate) c: *mut T,
-    /// Where the pointer to the workspace is; read only if there is one.
-    pub(crate) workspace: *const *mut u8,
-}
-
-// SAFETY: threads write disjoint parts of c and of the workspace, and only read a and b.
-unsafe impl<T> Sync for Operands<T> {}
 
 /// One step of the blocked loops: ranges of products, rows, columns and terms.
 #[derive(Clone, Copy)]
@@ -117,82 +33,8 @@ struct Block {
     terms: usize,
 }
 
-impl<T: Element> Gemm<'_, T> {
-    fn shape(&self) -> Shape {
-        let side = |side: &Side<'_, T>, unit_lanes: bool| match side {
-            Side::Strided(matrix) => SideShape {
-                readable: T::IN_PLACE
-                    && matrix.terms.single_stride().is_some()
-                    && matrix
-                        .lanes
-                        .single_stride()
-                        .is_some_and(|stride| !unit_lanes || stride == 1 || matrix.lanes.size() == 1),
-                prepacked: false,
-            },
-            Side::Computed(_) => SideShape { readable: false, prepacked: false },
-            Side::Packed => SideShape { readable: false, prepacked: true },
-        };
-        Shape {
-            m: self.m,
-            n: self.n,
-            k: self.k,
-            batches: self.batches.count(),
-            size: size_of::<T::Packed>(),
-            wide: size_of::<T::Packed>() != size_of::<T>(),
-            a: side(&self.a, false),
-            b: side(&self.b, true),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.m == 0 || self.n == 0 || self.batches.count() == 0
-    }
-
-    /// Bytes of workspace that [`Gemm::run`] uses.
-    pub(crate) fn workspace_bytes(&self) -> usize {
-        if self.is_empty() || self.k == 0 { 0 } else { Blocks::new(&self.shape()).bytes }
-    }
-
-    /// Computes the product.
-    ///
-    /// # Safety
-    /// The operands hold the elements that the maps reach, c overlaps none of the others, and the workspace has
-    /// [`Gemm::workspace_bytes`] bytes at an address aligned for the packed type (if that is 0, there need be none).
-    pub(crate) unsafe fn run(&self, threads: Threads<'_>, isa: Isa, operands: Operands<T>) {
-        if self.is_empty() {
-            return;
-        }
-        if self.k == 0 {
-            // SAFETY: as the caller promises.
-            unsafe { self.fill_zero(operands.c) };
-            return;
-        }
-        let blocks = Blocks::new(&self.shape());
-        // SAFETY: as the caller promises.
-        let workspace = if blocks.bytes > 0 { unsafe { *operands.workspace } } else { core::ptr::null_mut() };
-        let kernel = <T::Packed as Tiled>::kernel(isa);
-        let run = Run { gemm: self, blocks, operands, workspace: SharedMut(workspace), threads, kernel };
-        // SAFETY: as the caller promises.
-        unsafe { run.all_blocks() };
-    }
-
-    unsafe fn fill_zero(&self, c: *mut T) {
-        let zero = T::narrow(T::Packed::ZERO);
-        for batch in 0..self.batches.count() {
-            let [_, _, offset] = self.batches.offsets(batch);
-            for i in 0..self.m {
-                let row = offset + self.c_rows.offset(i);
-                for j in 0..self.n {
-                    // SAFETY: an element of c.
-                    unsafe { *c.offset(row + self.c_cols.offset(j)) = zero };
-                }
-            }
-        }
-    }
-}
-
 /// A product on its way.
-struct Run<'a, T: Element> {
+pub(super) struct Run<'a, T: Element> {
     gemm: &'a Gemm<'a, T>,
     blocks: Blocks,
     operands: Operands<T>,
@@ -201,9 +43,27 @@ struct Run<'a, T: Element> {
     kernel: TileKernel<T::Packed>,
 }
 
+impl<'a, T: Element> Run<'a, T> {
+    pub(super) fn new(
+        gemm: &'a Gemm<'a, T>,
+        blocks: Blocks,
+        operands: Operands<T>,
+        workspace: *mut u8,
+        threads: Threads<'a>,
+        isa: Isa,
+    ) -> Run<'a, T> {
+        let kernel = <T::Packed as Tiled>::kernel(isa);
+        Run { gemm, blocks, operands, workspace: SharedMut(workspace), threads, kernel }
+    }
+}
+
 // The methods of this block all rely on the promises of `Gemm::run`.
 impl<T: Element> Run<'_, T> {
-    unsafe fn all_blocks(&self) {
+    /// Packs and computes everything.
+    ///
+    /// # Safety
+    /// As for `Gemm::run`.
+    pub(super) unsafe fn all_blocks(&self) {
         let gemm = self.gemm;
         let batches = gemm.batches.count();
         for first in (0..batches).step_by(self.blocks.group) {

@@ -7,12 +7,13 @@
 //! tiles are computed, so the workspace and the order of summation depend on the problem only.
 
 pub(crate) mod blocking;
-pub(crate) mod driver;
+mod driver;
 pub(crate) mod gemv;
 pub(crate) mod isa;
 pub(crate) mod map;
 pub(crate) mod pack;
 mod portable;
+pub(crate) mod problem;
 pub(crate) mod tile;
 #[cfg(target_arch = "x86_64")]
 mod x86;

@@ -113,11 +113,11 @@ impl Values {
 
     /// Sets a float element.
     pub fn set(&mut self, at: usize, value: f64) {
-        let bytes: Vec<u8> = match self.dtype {
-            KernelDType::F16 => f16::from_f64(value).to_le_bytes().into(),
-            KernelDType::BF16 => bf16::from_f64(value).to_le_bytes().into(),
-            KernelDType::F32 => (value as f32).to_le_bytes().into(),
-            KernelDType::F64 => value.to_le_bytes().into(),
+        match self.dtype {
+            KernelDType::F16 => self.put(at, f16::from_f64(value).to_le_bytes()),
+            KernelDType::BF16 => self.put(at, bf16::from_f64(value).to_le_bytes()),
+            KernelDType::F32 => self.put(at, (value as f32).to_le_bytes()),
+            KernelDType::F64 => self.put(at, value.to_le_bytes()),
             KernelDType::Bool
             | KernelDType::I8
             | KernelDType::I16
@@ -127,9 +127,11 @@ impl Values {
             | KernelDType::U16
             | KernelDType::U32
             | KernelDType::U64 => panic!("not a float"),
-        };
-        let size = bytes.len();
-        self.as_bytes_mut()[at * size..][..size].copy_from_slice(&bytes);
+        }
+    }
+
+    fn put<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
+        self.as_bytes_mut()[at * N..][..N].copy_from_slice(&bytes);
     }
 }
 
