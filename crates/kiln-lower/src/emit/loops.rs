@@ -84,16 +84,17 @@ impl Emitter<'_> {
     fn order_parallel(&mut self, body: &mut Vec<Stmt>, axes: &mut Vec<(AxisId, i64)>, vector: bool) {
         let outer = axes.len() - usize::from(vector && !axes.is_empty());
         let outer_work: i64 = axes[..outer].iter().map(|a| a.1).product();
-        if vector && let Some(&(axis, n)) = axes.last() {
-            if n >= PARALLEL_ELEMENTS && outer_work < 16 {
-                if let Some(chunk) = chunk_of(n) {
-                    let p = self.split(body, axis, chunk);
-                    axes.pop();
-                    axes.push((axis, chunk));
-                    axes.insert(0, (p, n / chunk));
-                    return;
-                }
-            }
+        if vector
+            && let Some(&(axis, n)) = axes.last()
+            && n >= PARALLEL_ELEMENTS
+            && outer_work < 16
+            && let Some(chunk) = chunk_of(n)
+        {
+            let p = self.split(body, axis, chunk);
+            axes.pop();
+            axes.push((axis, chunk));
+            axes.insert(0, (p, n / chunk));
+            return;
         }
         if outer > 1 && axes[0].1 < 8 {
             let best = (0..outer).max_by_key(|&i| (axes[i].1.min(64), outer - i)).unwrap_or(0);

@@ -80,6 +80,10 @@ impl Emitter<'_> {
         let mut valid: Option<Var> = None;
         for d in 0..idx.len() {
             let pos = index::offset(&idx[d], -low[d].as_const().unwrap_or(0));
+            let (first, last) = self.range(&pos);
+            if last < 0 || first > (sizes[d] - 1) * (interior[d] + 1) {
+                return self.scalar(node.operands[1]);
+            }
             let (ix, ok) = self.undilate(&pos, interior[d] + 1, sizes[d]);
             inner.push(ix);
             valid = self.both(valid, ok);
@@ -146,32 +150,32 @@ impl Emitter<'_> {
         let from = self.cx.dtype(operand);
         if from.size() == to.size() {
             let x = self.elem(operand, idx)?;
-            let bits = self.to_bits(from, x);
-            return Ok(self.from_bits(to, bits));
+            let bits = self.bits_of(from, x);
+            return Ok(self.of_bits(to, bits));
         }
         let (wide, narrow) = (unsigned(from.size().max(to.size())), unsigned(from.size().min(to.size())));
         let width = i64::from(narrow.bits());
         if from.size() > to.size() {
             let (part, outer) = idx.split_last().expect("a dimension of the parts");
             let x = self.elem(operand, outer)?;
-            let x = self.to_bits(from, x);
+            let x = self.bits_of(from, x);
             let shift = self.materialize(&index::scale(part, width), wide);
             let x = self.binary(BinaryOp::ShiftRightLogical, x, shift);
             let x = self.low_bits(x, wide, narrow);
-            return Ok(self.from_bits(to, x));
+            return Ok(self.of_bits(to, x));
         }
         let mut whole: Option<Var> = None;
         for k in 0..(to.size() / from.size()) as i64 {
             let mut inner = idx.clone();
             inner.push(Index::constant(k));
             let x = self.elem(operand, &inner)?;
-            let x = self.to_bits(from, x);
+            let x = self.bits_of(from, x);
             let x = self.convert(wide, x);
             let shift = self.int(wide, k * width);
             let x = if k == 0 { x } else { self.binary(BinaryOp::ShiftLeft, x, shift) };
             whole = Some(whole.map_or(x, |w| self.binary(BinaryOp::Or, w, x)));
         }
-        Ok(self.from_bits(to, whole.expect("at least two parts")))
+        Ok(self.of_bits(to, whole.expect("at least two parts")))
     }
 
     fn low_bits(&mut self, x: Var, wide: DType, narrow: DType) -> Var {
@@ -181,7 +185,7 @@ impl Emitter<'_> {
     }
 
     /// The bits of an element (in compute type) of a graph dtype, as unsigned integer of its width.
-    fn to_bits(&mut self, dtype: DType, x: Var) -> Var {
+    fn bits_of(&mut self, dtype: DType, x: Var) -> Var {
         let u = unsigned(dtype.size());
         if dtype == DType::Bool {
             return self.convert(u, x);
@@ -192,7 +196,7 @@ impl Emitter<'_> {
     }
 
     /// The element (in compute type) of a graph dtype that has these bits.
-    fn from_bits(&mut self, dtype: DType, bits: Var) -> Var {
+    fn of_bits(&mut self, dtype: DType, bits: Var) -> Var {
         if dtype == DType::Bool {
             return self.convert(dtype, bits);
         }

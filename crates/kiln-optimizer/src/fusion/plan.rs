@@ -63,11 +63,14 @@ pub(super) struct Draft {
     pub nodes: BTreeMap<NodeId, At>,
     pub outputs: BTreeSet<Value>,
     pub inputs: BTreeSet<Value>,
-    /// Holds a concatenation, padding or window, of which a kernel takes one.
-    pub special: bool,
-    /// Merged into another.
-    pub dead: bool,
+    /// Concatenations and paddings: the kernel is divided where they change from one operand to the next.
+    pub pieces: u32,
+    /// Holds a window.
+    pub window: bool,
 }
+
+/// Most concatenations and paddings in one kernel.
+pub(super) const MAX_PIECES: u32 = 4;
 
 impl Draft {
     fn new(func: &Func, id: NodeId, pos: u64) -> Draft {
@@ -84,8 +87,8 @@ impl Draft {
             nodes: BTreeMap::from([(id, at)]),
             outputs: func.results(id).collect(),
             inputs: func.node(id).operands.iter().copied().collect(),
-            special: is_special(&func.node(id).op),
-            dead: false,
+            pieces: pieces(&func.node(id).op),
+            window: matches!(func.node(id).op, Op::ReduceWindow { .. }),
         }
     }
 
@@ -118,8 +121,8 @@ impl Draft {
     }
 }
 
-fn is_special(op: &Op) -> bool {
-    matches!(op, Op::Concatenate(_) | Op::Pad { .. } | Op::ReduceWindow { .. })
+fn pieces(op: &Op) -> u32 {
+    u32::from(matches!(op, Op::Concatenate(_) | Op::Pad { .. }))
 }
 
 /// A group that needs a node's result.
@@ -138,9 +141,11 @@ pub(super) struct Planner<'f> {
     /// Nodes with a result that is an output.
     fetched: Vec<bool>,
     recompute: Vec<Recompute>,
-    /// The groups that compute each node.
-    pub homes: Vec<SmallVec<[GroupId; 2]>>,
+    /// The groups that compute each node (see [`Planner::now`] for those that were merged).
+    homes: Vec<SmallVec<[GroupId; 2]>>,
     pub groups: Vec<Draft>,
+    /// The group that each group was merged into, or itself.
+    pub merged: Vec<GroupId>,
 }
 
 /// Distance of the positions of two nodes, so that groups fit between.
@@ -171,7 +176,21 @@ impl<'f> Planner<'f> {
             recompute,
             homes: vec![SmallVec::new(); n],
             groups: Vec::new(),
+            merged: Vec::new(),
         }
+    }
+
+    /// The group that a group has become part of.
+    pub(super) fn now(&self, mut g: GroupId) -> GroupId {
+        while self.merged[g] != g {
+            g = self.merged[g];
+        }
+        g
+    }
+
+    /// The groups that compute a node; one may occur twice.
+    pub(super) fn homes(&self, id: NodeId) -> impl Iterator<Item = GroupId> + use<'_, 'f> {
+        self.homes[id.index()].iter().map(|g| self.now(*g))
     }
 
     /// Decides where a node is computed; all of its users are decided.
@@ -190,7 +209,7 @@ impl<'f> Planner<'f> {
         let mut found: BTreeMap<GroupId, Option<At>> = BTreeMap::new();
         for &u in &self.users[id.index()] {
             let node = self.func.node(u);
-            for &g in &self.homes[u.index()] {
+            for g in self.homes(u) {
                 let group = &self.groups[g];
                 for i in (0..node.operands.len()).filter(|i| node.operands[*i].node == id) {
                     let at = match group.kind {
@@ -210,7 +229,9 @@ impl<'f> Planner<'f> {
     /// A new group.
     fn open(&mut self, id: NodeId) {
         self.groups.push(Draft::new(self.func, id, (u64::from(id.0) + 1) * STEP));
-        self.homes[id.index()].push(self.groups.len() - 1);
+        let g = self.groups.len() - 1;
+        self.merged.push(g);
+        self.homes[id.index()].push(g);
     }
 
     /// Reshapes are free inside of kernels; whoever reads memory reads the operand's.
@@ -256,7 +277,8 @@ impl<'f> Planner<'f> {
 
     /// Computes a node in one of its readers, which writes it to memory for the others.
     fn join_with_output(&mut self, id: NodeId, readers: &[Reader], joinable: &[(GroupId, At)]) -> bool {
-        for (k, &(g, at)) in joinable.iter().enumerate() {
+        const TRIED: usize = 8;
+        for (k, &(g, at)) in joinable.iter().enumerate().take(TRIED) {
             if !self.may_output(id, g, at) {
                 continue;
             }
@@ -268,6 +290,11 @@ impl<'f> Planner<'f> {
                 continue;
             }
             self.join(id, g, at);
+            if let (At::Lead(rows), Form::Elementwise { elements: n }) = (at, self.groups[g].form)
+                && rows < n
+            {
+                self.groups[g].form = Form::Rows { rows, cols: n / rows };
+            }
             let mut written = self.fetched[id.index()];
             for r in readers.iter().filter(|r| r.group != g) {
                 // Readers of the same space become part of the kernel.
@@ -290,7 +317,6 @@ impl<'f> Planner<'f> {
         if !self.merge(g, h) {
             return false;
         }
-        self.groups[h].dead = true;
         for v in self.func.results(id) {
             self.groups[g].inputs.remove(&v);
         }
@@ -306,7 +332,8 @@ impl<'f> Planner<'f> {
         if let Some(form) = form {
             group.form = form;
         }
-        group.special |= is_special(&node.op);
+        group.pieces += pieces(&node.op);
+        group.window |= matches!(node.op, Op::ReduceWindow { .. });
         group.nodes.insert(id, at);
         for v in func.results(id) {
             group.inputs.remove(&v);
@@ -330,7 +357,7 @@ impl<'f> Planner<'f> {
         }
         let kept = elements(self.func, id.into());
         let total = elements(self.func, node.operands[0]);
-        if at != At::Lead(kept) || kept == 0 || total == 0 || group.special {
+        if at != At::Lead(kept) || kept == 0 || total == 0 || group.pieces > 0 || group.window {
             return None;
         }
         let (trailing, cols) = (reduces_trailing(self.func, node), total / kept);
@@ -371,10 +398,12 @@ impl<'f> Planner<'f> {
         let whole = matches!((group.form, at), (Form::Elementwise { elements: n }, At::Lead(k)) if n == k);
         match &node.op {
             Op::Reduce { .. } | Op::ArgReduce { .. } => self.joined_form(id, g, at).is_some(),
-            Op::Concatenate(_) | Op::Pad { .. } => whole && !group.special && self.same_shape(id, g),
+            Op::Concatenate(_) | Op::Pad { .. } => {
+                whole && !group.window && group.pieces < MAX_PIECES && self.same_shape(id, g)
+            }
             Op::ReduceWindow { window, .. } => {
                 let size: i64 = window.dims.iter().map(|w| w.size).product();
-                whole && !group.special && size <= 16
+                whole && !group.window && group.pieces == 0 && size <= 16
             }
             Op::Transpose(perm) => {
                 // Lanes along a row would not find its elements side by side.
@@ -425,14 +454,42 @@ impl<'f> Planner<'f> {
             return false;
         }
         match self.joined_form(id, g, at) {
+            // Values per row of what will be a row kernel.
+            Some(Form::Elementwise { elements: n }) if k < n => self.reduces_rows(id, k, n),
             Some(Form::Elementwise { elements: n } | Form::Reduction { elements: n }) => k == n,
             Some(Form::Rows { rows, cols }) => k == rows || (k == rows * cols && !self.too_few_rows(rows, cols)),
             Some(Form::Root(_)) | None => false,
         }
     }
 
+    /// True when a value with an element per row is computed from a reduction of rows that the group could take in.
+    fn reduces_rows(&self, id: NodeId, rows: usize, total: usize) -> bool {
+        const SEARCHED: usize = 24;
+        if rows < 2 || self.too_few_rows(rows, total / rows) {
+            return false;
+        }
+        let mut work = vec![id];
+        let mut seen = BTreeSet::new();
+        while let Some(id) = work.pop() {
+            let node = self.func.node(id);
+            if elements(self.func, id.into()) != rows || !seen.insert(id) || seen.len() > SEARCHED {
+                continue;
+            }
+            match node.op {
+                Op::Reduce { .. } | Op::ArgReduce { .. } => {
+                    if elements(self.func, node.operands[0]) == total && reduces_trailing(self.func, node) {
+                        return true;
+                    }
+                }
+                Op::Parameter(_) | Op::Constant(_) => {}
+                _ => work.extend(node.operands.iter().map(|v| v.node)),
+            }
+        }
+        false
+    }
+
     fn finish(mut self) -> FusionPlan {
-        let mut order: Vec<GroupId> = (0..self.groups.len()).filter(|g| !self.groups[*g].dead).collect();
+        let mut order: Vec<GroupId> = (0..self.groups.len()).filter(|g| self.merged[*g] == *g).collect();
         order.sort_by_key(|g| (self.groups[*g].pos, self.groups[*g].nodes.keys().next_back().copied()));
         let func = self.func;
         let groups = order.into_iter().map(|g| {

@@ -1,6 +1,6 @@
 //! Joining groups that neither produces for the other: same iteration space, common input.
 
-use super::plan::{GroupId, Planner};
+use super::plan::{GroupId, MAX_PIECES, Planner};
 use super::{Form, GroupKind, elements};
 use kiln_ir::{Op, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,7 @@ impl Planner<'_> {
         let mut first = None;
         for v in &self.groups[g].outputs {
             for u in &self.users[v.node.index()] {
-                for &h in &self.homes[u.index()] {
+                for h in self.homes(*u) {
                     if h != g && h != except && self.groups[h].inputs.contains(v) {
                         let p = self.groups[h].pos;
                         first = Some(first.map_or(p, |f: u64| f.min(p)));
@@ -60,7 +60,12 @@ impl Planner<'_> {
     /// The form of two groups in one kernel.
     fn common_form(&self, g: GroupId, h: GroupId) -> Option<Form> {
         let (a, b) = (&self.groups[g], &self.groups[h]);
-        if a.kind != GroupKind::Kernel || b.kind != GroupKind::Kernel || (a.special && b.special) {
+        if a.kind != GroupKind::Kernel || b.kind != GroupKind::Kernel {
+            return None;
+        }
+        if a.pieces + b.pieces > MAX_PIECES
+            || (a.window || b.window) && (a.window && b.window || a.pieces + b.pieces > 0)
+        {
             return None;
         }
         match (a.form, b.form) {
@@ -68,7 +73,11 @@ impl Planner<'_> {
             (Form::Rows { .. }, Form::Rows { .. }) if a.form == b.form => Some(a.form),
             (r @ Form::Rows { rows, cols }, Form::Elementwise { elements: n })
             | (Form::Elementwise { elements: n }, r @ Form::Rows { rows, cols })
-                if n == rows * cols && !a.special && !b.special && !self.too_few_rows(rows, cols) =>
+                if n == rows * cols
+                    && a.pieces + b.pieces == 0
+                    && !a.window
+                    && !b.window
+                    && !self.too_few_rows(rows, cols) =>
             {
                 Some(r)
             }
@@ -124,48 +133,40 @@ impl Planner<'_> {
             return false;
         };
         let moved = std::mem::take(&mut self.groups[h]);
-        for id in moved.nodes.keys() {
-            let homes = &mut self.homes[id.index()];
-            homes.retain(|x| *x != h);
-            if !homes.contains(&g) {
-                homes.push(g);
-            }
-        }
+        self.merged[h] = g;
         let a = &mut self.groups[g];
         a.nodes.extend(moved.nodes);
         a.outputs.extend(moved.outputs);
         a.inputs = inputs;
-        (a.form, a.pos, a.special) = (form, pos, a.special || moved.special);
+        (a.form, a.pos, a.window) = (form, pos, a.window || moved.window);
+        a.pieces += moved.pieces;
         true
     }
 
     /// The position of the group that writes a value; `None` for what is in memory anyway or not yet planned.
     fn producer_pos(&self, v: Value) -> Option<u64> {
-        self.homes[v.node.index()].iter().find(|g| self.groups[**g].outputs.contains(&v)).map(|g| self.groups[*g].pos)
+        self.homes(v.node).find(|g| self.groups[*g].outputs.contains(&v)).map(|g| self.groups[g].pos)
     }
 
     /// Joins kernels of one space that read the same large value.
     pub(super) fn join_siblings(&mut self) {
         let mut readers: BTreeMap<Value, Vec<GroupId>> = BTreeMap::new();
-        for (g, group) in self.groups.iter().enumerate().filter(|(_, g)| g.kind == GroupKind::Kernel && !g.dead) {
-            for &v in &group.inputs {
-                readers.entry(v).or_default().push(g);
+        for (g, group) in self.groups.iter().enumerate() {
+            if group.kind == GroupKind::Kernel && self.merged[g] == g {
+                for &v in group.inputs.iter().filter(|v| self.reads_whole(g, **v)) {
+                    readers.entry(v).or_default().push(g);
+                }
             }
         }
-        let mut now: Vec<GroupId> = (0..self.groups.len()).collect();
-        for (v, mut list) in readers {
-            list.iter_mut().for_each(|g| *g = current(&mut now, *g));
-            list.sort_by_key(|g| self.groups[*g].pos);
+        for (_, mut list) in readers {
+            list.iter_mut().for_each(|g| *g = self.now(*g));
+            list.sort_by_key(|g| (self.groups[*g].pos, *g));
             list.dedup();
             for i in 0..list.len() {
                 for j in i + 1..list.len().min(i + TRIED) {
-                    let (g, h) = (current(&mut now, list[i]), current(&mut now, list[j]));
-                    if g == h || !self.reads_whole(g, v) || !self.reads_whole(h, v) {
-                        continue;
-                    }
-                    if self.merge(g, h) {
-                        self.groups[h].dead = true;
-                        now[h] = g;
+                    let (g, h) = (self.now(list[i]), self.now(list[j]));
+                    if g != h {
+                        self.merge(g, h);
                     }
                 }
             }
@@ -182,13 +183,6 @@ impl Planner<'_> {
             }
             Form::Root(_) => usize::MAX,
         };
-        elements(self.func, v) == n && n > 1
+        elements(self.func, v) == n
     }
-}
-
-fn current(now: &mut [GroupId], mut g: GroupId) -> GroupId {
-    while now[g] != g {
-        g = now[g];
-    }
-    g
 }
