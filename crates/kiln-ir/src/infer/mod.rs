@@ -252,16 +252,19 @@ impl Cx<'_> {
 
     /// Strictly ascending.
     pub fn ascending(&self, label: &str, what: &str, dims: &[usize]) -> Result<(), Diagnostic> {
-        self.check(dims.windows(2).all(|w| w[0] < w[1]), label, &format!("{what} must be ascending"), || {
-            format!("found {dims:?}")
-        })
+        if dims.windows(2).all(|w| w[0] < w[1]) {
+            return Ok(());
+        }
+        Err(self.err(label, format!("{what} must be ascending")).label(format!("found {dims:?}")))
     }
 
     /// `a == b`, both lengths.
     pub fn len(&self, label: &str, what: &str, found: usize, expected: usize) -> Result<(), Diagnostic> {
-        self.check(found == expected, label, &format!("{what} has the wrong length"), || {
-            format!("expected {expected} entries, found {found}")
-        })
+        if found == expected {
+            return Ok(());
+        }
+        let text = format!("expected {expected} entries, found {found}");
+        Err(self.err(label, format!("{what} has the wrong length")).label(text))
     }
 
     /// A size that arithmetic could not express.

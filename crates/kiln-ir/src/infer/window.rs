@@ -38,7 +38,10 @@ fn dilated(n: &Dim, dilation: i64) -> Option<Dim> {
 fn check_window(cx: &Cx, i: usize, w: &WindowDim, labels: [&str; 4], least_size: i64) -> Result<(), Diagnostic> {
     let [size, stride, base, window] = labels;
     let positive = |ok: bool, label: &str, what: &str, n: i64| {
-        cx.check(ok, label, &format!("{what} must be positive"), || format!("found {n} in window {i}"))
+        if ok {
+            return Ok(());
+        }
+        Err(cx.err(label, format!("{what} must be positive")).label(format!("found {n} in window {i}")))
     };
     positive(w.size >= least_size, size, "window sizes", w.size)?;
     positive(w.stride > 0, stride, "strides", w.stride)?;
