@@ -1,0 +1,15 @@
+//! Prints the PTX module of kernels in text form: `ptx SM FILE...`.
+
+use kiln_gpu::{PtxTarget, module};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut args = std::env::args().skip(1);
+    let sm = args.next().ok_or("usage: ptx SM FILE...")?.parse()?;
+    let mut kernels = vec![];
+    for path in args {
+        let text = std::fs::read_to_string(&path)?;
+        kernels.push(kiln_loops::text::parse(&text).map_err(|e| format!("{path}:{e}"))?);
+    }
+    print!("{}", module(&kernels, &PtxTarget { sm })?.0);
+    Ok(())
+}

@@ -1,0 +1,79 @@
+//! PTX of whole kernels against golden files. `KILN_BLESS=1 cargo test -p kiln-gpu` rewrites them.
+
+use kiln_gpu::{LaunchShape, PtxError, PtxTarget, lower, module};
+use kiln_loops::text::parse;
+use kiln_loops::{Access, Index, Kernel, KernelBuilder, LoopKind};
+
+fn kernel(name: &str) -> Kernel {
+    let path = format!("tests/golden/{name}.kl");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
+    parse(&text).unwrap_or_else(|e| panic!("{path}:{e}"))
+}
+
+const SMALL: [&str; 6] = ["gelu", "softmax", "layer_norm", "column_sum", "total", "gather"];
+
+#[test]
+fn golden_files() {
+    let kernels: Vec<Kernel> = SMALL.iter().map(|n| kernel(n)).collect();
+    let (text, lowered) = module(&kernels, &PtxTarget { sm: 80 }).expect("every kernel lowers");
+    let path = "tests/golden/module_sm80.ptx";
+    if std::env::var_os("KILN_BLESS").is_some() {
+        std::fs::write(path, &text).expect("the golden file is written");
+    }
+    let golden = std::fs::read_to_string(path).expect("the golden file");
+    let difference = golden.lines().zip(text.lines()).position(|(a, b)| a != b);
+    assert!(golden == text, "{path} differs from line {:?} on", difference.map(|i| i + 1));
+    let shapes: Vec<LaunchShape> = lowered.iter().map(|k| k.launch).collect();
+    let shape = |blocks, threads, shared_bytes| LaunchShape { blocks, threads, shared_bytes };
+    let expected =
+        [shape(32, 256, 0), shape(32, 128, 432), shape(8, 64, 16), shape(1, 32, 0), shape(1, 256, 64), shape(1, 64, 0)];
+    assert_eq!(shapes, expected);
+}
+
+#[test]
+fn header_names_the_lowest_version() {
+    for (sm, first) in [(80, ".version 7.0\n.target sm_80\n"), (90, ".version 7.8\n.target sm_90\n")] {
+        let (text, _) = module(&[kernel("gelu")], &PtxTarget { sm }).expect("it lowers");
+        assert!(text.starts_with(first), "{text}");
+    }
+}
+
+#[test]
+fn every_operator_lowers() {
+    let k = kernel("operators");
+    let text = lower(&k, &PtxTarget { sm: 80 }).expect("it lowers").text;
+    assert_eq!(text, lower(&k, &PtxTarget { sm: 80 }).expect("it lowers").text, "the same text every time");
+    for instruction in ["max.NaN.f32", "cvt.rzi.s64.f64", "div.rn.f32", "sqrt.rn.f64", "popc.b64", "fma.rn.f32"] {
+        assert!(text.contains(instruction), "{instruction}");
+    }
+    assert!(!text.contains(".approx") && !text.contains(".ftz"), "only exact instructions");
+}
+
+#[test]
+fn equal_names_are_numbered() {
+    let (text, lowered) = module(&[kernel("total"), kernel("total")], &PtxTarget { sm: 80 }).expect("they lower");
+    let names: Vec<&str> = lowered.iter().map(|k| k.entry.as_str()).collect();
+    assert_eq!(names, ["k_9_total", "k_9_total_2"]);
+    assert!(text.contains(".visible .entry k_9_total_2("));
+}
+
+#[test]
+fn errors_say_what_is_missing() {
+    let k = kernel("gelu");
+    assert_eq!(lower(&k, &PtxTarget { sm: 70 }), Err(PtxError::UnknownTarget(70)));
+    let mut wrong = k.clone();
+    wrong.params[0].len = 5;
+    assert!(matches!(lower(&wrong, &PtxTarget { sm: 80 }), Err(PtxError::Invalid(_))));
+    let mut large = kernel("softmax");
+    large.locals[0].len = 100_000;
+    let error = lower(&large, &PtxTarget { sm: 80 }).expect_err("too much scratch").to_string();
+    assert_eq!(error, "kernel `softmax` needs 400032 bytes of scratch, 49152 are available");
+    let mut b = KernelBuilder::new("long");
+    let n = 1 << 40;
+    let x = b.param("x", kiln_ir::DType::U8, n, Access::Write);
+    b.for_loop(n, LoopKind::Vector, |b, i| {
+        let v = b.constant(kiln_ir::DType::U8, 1.0);
+        b.store(x, Index::constant(0).plus_axis(i, 1), v);
+    });
+    assert!(matches!(lower(&b.finish(), &PtxTarget { sm: 80 }), Err(PtxError::LoopTooLong { .. })));
+}
