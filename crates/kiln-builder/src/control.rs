@@ -30,23 +30,25 @@ pub(crate) enum Out {
     Param(usize),
 }
 
+/// Type and source line of a captured value.
+pub(crate) type Origin = (TensorType, Loc);
+
 /// A parameter of an assembled function.
 pub(crate) enum Param {
     /// One that the frame declared.
     Own(Value),
     /// A captured value; the parameter exists even if this frame does not use it.
-    Captured(Value, TensorType),
+    Captured(Value, Origin),
 }
 
 /// Makes a frame's function with parameters in the given order; only what the outputs need is kept.
 pub(crate) fn assemble(frame: &ClosedFrame, name: &str, params: &[Param], outputs: &[Out]) -> Func {
     let inner_of = |outer: Value| frame.captures.iter().find(|(o, _)| *o == outer).map(|(_, inner)| *inner);
     let input = |(i, p): (usize, &Param)| {
-        let (old, ty, kind) = match p {
-            Param::Own(v) => (Some(*v), frame.func.ty(*v).clone(), "state"),
-            Param::Captured(outer, ty) => (inner_of(*outer), ty.clone(), "captured"),
+        let (old, (ty, loc), kind) = match p {
+            Param::Own(v) => (Some(*v), (frame.func.ty(*v).clone(), frame.func.node(v.node).loc.clone()), "state"),
+            Param::Captured(outer, origin) => (inner_of(*outer), origin.clone(), "captured"),
         };
-        let loc = old.map_or(Loc::UNKNOWN, |v| frame.func.node(v.node).loc.clone());
         NewInput { old, name: format!("{kind}{i}"), ty, kind: InputKind::Feed, loc }
     };
     let inputs: Vec<NewInput> = params.iter().enumerate().map(input).collect();
@@ -70,11 +72,11 @@ pub(crate) fn assemble(frame: &ClosedFrame, name: &str, params: &[Param], output
 }
 
 impl Graph {
-    /// Types of captured values of the current frame.
-    pub(crate) fn captured_types(&self, values: &[Value]) -> Vec<TensorType> {
+    /// Types and lines of captured values of the current frame.
+    pub(crate) fn origins(&self, values: &[Value]) -> Vec<Origin> {
         let s = self.0.borrow();
         let func = &s.frames.last().expect("the root frame is always open").func;
-        values.iter().map(|v| func.ty(*v).clone()).collect()
+        values.iter().map(|v| (func.ty(*v).clone(), func.node(v.node).loc.clone())).collect()
     }
 
     /// Runs `body` while `cond` gives true, on a state that both take: an expression, or a tuple, array or `Vec` of them.
@@ -94,7 +96,11 @@ impl Graph {
         let _here = self.here();
         let flat = init.flatten();
         let rebuild = |flat: Vec<Expr>| init.rebuild(&mut flat.into_iter());
-        let finished = self.while_flat(&flat, |state| cond(rebuild(state)), |state| body(rebuild(state)).flatten());
+        let finished = self.while_flat(
+            &flat,
+            |state| self.user_code(|| cond(rebuild(state))),
+            |state| self.user_code(|| body(rebuild(state)).flatten()),
+        );
         rebuild(finished)
     }
 
@@ -114,7 +120,7 @@ impl Graph {
             self.open_frame(what, false);
             let state: Vec<Expr> = types.iter().map(|ty| self.frame_param("state", ty, &loc)).collect();
             let own: Vec<Value> = state.iter().filter_map(|e| e.place.as_ref().map(|p| p.value)).collect();
-            let results = self.user_code(|| f(state));
+            let results = f(state);
             let result_types: Vec<TensorType> = results.iter().map(Expr::ty).collect();
             (self.close_frame(&results, &loc), own, result_types)
         };
@@ -128,9 +134,9 @@ impl Graph {
             return poisoned();
         }
         let captured = union_of_captures(&[&cond, &body]);
-        let captured_types = self.captured_types(&captured);
+        let origins = self.origins(&captured);
         let params = |own: &[Value]| -> Vec<Param> {
-            let captured = captured.iter().zip(&captured_types).map(|(v, t)| Param::Captured(*v, t.clone()));
+            let captured = captured.iter().zip(&origins).map(|(v, t)| Param::Captured(*v, t.clone()));
             own.iter().map(|v| Param::Own(*v)).chain(captured).collect()
         };
         let cond_outs: Vec<Out> = cond_out.iter().map(|v| Out::Value(*v)).collect();
@@ -270,11 +276,11 @@ impl Graph {
         let mut captured: Vec<Value> = union_of_captures(&[&frame]);
         captured.retain(|v| *v != count);
         captured.insert(0, count);
-        let types = self.captured_types(&captured);
+        let origins = self.origins(&captured);
         let params: Vec<Param> = own
             .iter()
             .map(|v| Param::Own(*v))
-            .chain(captured.iter().zip(types).map(|(v, t)| Param::Captured(*v, t)))
+            .chain(captured.iter().zip(origins).map(|(v, t)| Param::Captured(*v, t)))
             .collect();
         let outs: Vec<Out> =
             out.iter().map(|v| Out::Value(*v)).chain((own.len()..params.len()).map(Out::Param)).collect();
@@ -382,8 +388,8 @@ impl Graph {
             return poisoned();
         }
         let captured = union_of_captures(&frames.iter().collect::<Vec<_>>());
-        let captured_types = self.captured_types(&captured);
-        let params: Vec<Param> = captured.iter().zip(captured_types).map(|(v, t)| Param::Captured(*v, t)).collect();
+        let origins = self.origins(&captured);
+        let params: Vec<Param> = captured.iter().zip(origins).map(|(v, t)| Param::Captured(*v, t)).collect();
         let func = |(i, f): (usize, &ClosedFrame)| {
             let outs: Vec<Out> = f.outputs.iter().flatten().map(|v| Out::Value(*v)).collect();
             assemble(f, &format!("branch{i}"), &params, &outs)

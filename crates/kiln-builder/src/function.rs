@@ -208,8 +208,8 @@ impl FunctionSpec {
                 };
                 wanted && !updates.iter().any(|(v, _)| *v == r.variable)
             });
-            match due.and_then(|r| Some((r.variable, r.value.place.as_ref()?.value))) {
-                Some(update) => updates.push(update),
+            match due {
+                Some(r) => updates.push((r.variable, r.value)),
                 None => return,
             }
         }

@@ -1,6 +1,6 @@
 //! Gradients.
 
-use crate::control::{Out, Param, assemble, union_of_captures};
+use crate::control::{Origin, Out, Param, assemble, union_of_captures};
 use crate::expr::{Expr, Place};
 use crate::graph::{ClosedFrame, Graph};
 use kiln_autodiff::{Derivatives, STOP_GRADIENT, jvp_with, vjp_with};
@@ -151,8 +151,8 @@ pub fn custom_vjp(
         return poisoned();
     }
     let captured = union_of_captures(&[&body, &derivative]);
-    let captured_types = g.captured_types(&captured);
-    let captured_params = || captured.iter().zip(&captured_types).map(|(v, t)| Param::Captured(*v, t.clone()));
+    let origins = g.origins(&captured);
+    let captured_params = || captured.iter().zip(&origins).map(|(v, t)| Param::Captured(*v, t.clone()));
     let places =
         |list: &[Expr]| list.iter().filter_map(|e| Some(Param::Own(e.place.as_ref()?.value))).collect::<Vec<_>>();
     let body_params: Vec<Param> = places(&args).into_iter().chain(captured_params()).collect();
@@ -161,7 +161,7 @@ pub fn custom_vjp(
         places(&own).into_iter().chain(captured_params()).chain(places(&ys)).chain(places(&cts)).collect();
     let mut vjp =
         assemble(&derivative, "vjp", &vjp_params, &back_values.iter().map(|v| Out::Value(*v)).collect::<Vec<_>>());
-    add_zero_cotangents(&mut vjp, types.len(), &captured_types, &loc);
+    add_zero_cotangents(&mut vjp, types.len(), &origins, &loc);
     let op = Op::Composite {
         name: name.to_owned(),
         body: Box::new(assemble(&body, name, &body_params, &outs)),
@@ -190,8 +190,8 @@ fn captures_floats(g: &Graph, name: &str, frames: &[&ClosedFrame]) -> bool {
 }
 
 /// Cotangents of captured integers: zeros, which nobody looks at.
-fn add_zero_cotangents(vjp: &mut Func, from: usize, types: &[TensorType], loc: &Loc) {
-    for (i, ty) in types.iter().enumerate() {
+fn add_zero_cotangents(vjp: &mut Func, from: usize, captured: &[Origin], loc: &Loc) {
+    for (i, (ty, _)) in captured.iter().enumerate() {
         let zero = vjp.constant(kiln_ir::Tensor::zeros(ty.dtype, []).expect("a scalar fits"), loc.clone());
         let op = Op::BroadcastInDim { shape: ty.shape.clone(), dims: Default::default() };
         if let Ok(value) = vjp.push1(op, &[zero], loc.clone()) {

@@ -49,7 +49,7 @@ pub(crate) struct Declared {
 /// An update that functions pick up by themselves; see [`Graph::register_update`].
 pub(crate) struct Registered {
     pub(crate) variable: Value,
-    pub(crate) value: Expr,
+    pub(crate) value: Value,
     pub(crate) when: UpdateWhen,
 }
 
@@ -262,10 +262,16 @@ impl Graph {
     /// the same variable replaces the earlier one.
     #[track_caller]
     pub fn register_update(&self, variable: &Expr, value: &Expr, when: UpdateWhen) {
-        let Some((var, _)) = variable.root_variable("register_update") else { return };
+        let Some((var, ty)) = variable.root_variable("register_update") else { return };
+        let Some(place) = &value.place else { return };
+        if !self.same(value.graph()) || place.frame != 0 || place.ty != ty {
+            let label = format!("the new value must be {ty}, of this graph, outside of control flow closures");
+            variable.fail2(value, "register_update.value", "a variable cannot be updated with this value", label);
+            return;
+        }
         let mut s = self.0.borrow_mut();
         s.registered.retain(|r| r.variable != var);
-        s.registered.push(Registered { variable: var, value: value.clone(), when });
+        s.registered.push(Registered { variable: var, value: place.value, when });
     }
 
     /// Runs `f` with `name/` in front of the names declared inside.

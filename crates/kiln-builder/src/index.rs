@@ -99,7 +99,12 @@ fn after(end: i64) -> Option<i64> {
 /// ```
 #[macro_export]
 macro_rules! s {
-    ($($item:expr),* $(,)?) => { &[$($crate::SliceItem::from($item)),*] };
+    ($($item:expr),* $(,)?) => {{
+        // `1..-1` counts from the end here.
+        #[allow(clippy::reversed_empty_ranges)]
+        let items = [$($crate::SliceItem::from($item)),*];
+        items
+    }};
 }
 
 /// A range in steps, for [`crate::s!`].
@@ -137,8 +142,9 @@ fn bounds(d: &Dim, start: Option<i64>, end: Option<i64>, step: i64) -> (Dim, Dim
 impl Expr {
     /// Takes a part: see [`crate::s!`]. Missing trailing entries take all.
     #[track_caller]
-    pub fn slice(&self, items: &[SliceItem]) -> Expr {
+    pub fn slice(&self, items: impl AsRef<[SliceItem]>) -> Expr {
         let _here = self.graph.here();
+        let items = items.as_ref();
         if self.is_poisoned() {
             return self.clone();
         }
@@ -213,7 +219,7 @@ impl Expr {
         self.graph.emit(op, &[self])
     }
 
-    /// A part along one axis, in steps: `x.slice_axis(-1, 2..-1, 1)`.
+    /// A part along one axis, in steps: `x.slice_axis(-1, 2.., 3)`.
     #[track_caller]
     pub fn slice_axis(&self, axis: i64, range: impl Into<SliceItem>, step: i64) -> Expr {
         let _here = self.graph.here();
@@ -396,10 +402,12 @@ impl Expr {
             let label = format!("the elements are {}", self.dtype());
             return self.fail("one_hot.dtype", "class indices must be integers", label);
         }
+        // A narrow type might not count up to the depth.
+        let ids = if self.dtype().size() < 4 { self.cast::<i32>() } else { self.clone() };
         let mut shape = self.shape();
         shape.push(depth);
-        let classes = self.graph.iota(self.dtype(), &shape, shape.rank() - 1);
-        self.expand_dims(-1).broadcast_to(shape).compare(CompareDirection::EQ, &classes)
+        let classes = self.graph.iota(ids.dtype(), &shape, shape.rank() - 1);
+        ids.expand_dims(-1).broadcast_to(shape).compare(CompareDirection::EQ, &classes)
     }
 }
 

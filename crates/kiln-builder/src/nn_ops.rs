@@ -79,8 +79,8 @@ impl Expr {
 
     /// Cross entropy of these logits `[..., classes]` with integer class labels `[...]`: one value per label.
     ///
-    /// Stable: computed from shifted logits, never from probabilities. A label out of range counts as if the logit of
-    /// its class were the largest one minus nothing: keep labels in `0..classes`.
+    /// Stable: computed from shifted logits, never from probabilities. A label outside of `0..classes` picks no class: its
+    /// row gives `logsumexp(logits) - max(logits)`.
     ///
     /// ```
     /// # use kiln_builder::{Graph, dims};
@@ -122,11 +122,11 @@ impl Expr {
         self.softplus() - targets * self
     }
 
-    /// Fraction-ready accuracy: 1 where the largest of these logits `[..., classes]` is at the label, otherwise 0.
+    /// For accuracies: 1 where the largest of these logits `[..., classes]` is at the label, otherwise 0.
     #[track_caller]
     pub fn correct(&self, labels: &Expr) -> Expr {
         let _here = self.graph.here();
-        self.argmax(-1).cast_to(labels.dtype()).eq(labels).cast_to(DType::F32)
+        self.argmax(-1).eq(labels.cast::<i32>()).cast_to(DType::F32)
     }
 
     /// Normalizes over `axes` to mean 0 and variance 1: `(x - mean) / sqrt(var + epsilon)`.
@@ -139,7 +139,7 @@ impl Expr {
         centered * (var + epsilon).rsqrt()
     }
 
-    /// Sinusoid-free attention: `softmax(q k^T * scale + mask) v` over `[..., length, features]`.
+    /// Scaled dot-product attention: `softmax(q k^T * scale + mask) v` over `[..., length, features]`.
     ///
     /// `scale` is `1 / sqrt(features)` unless given. `mask` (bool, true keeps) broadcasts to the scores.
     #[track_caller]
