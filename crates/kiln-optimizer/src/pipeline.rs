@@ -88,7 +88,7 @@ pub struct Optimized {
 /// Deterministic: the same function and options give the same result.
 ///
 /// # Errors
-/// When a dimension is symbolic (code `optimize.static`), when `options` names an unknown pass (`optimize.options`), when
+/// When the function breaks a rule of [`kiln_ir::verify`], when a dimension is symbolic (code `optimize.static`), when `options` names an unknown pass (`optimize.options`), when
 /// a dump cannot be written (`optimize.dump`), and with `options.verify` when a pass breaks the function
 /// (`optimize.verify`, which is a bug of that pass).
 ///
@@ -175,6 +175,8 @@ impl Pipeline {
         if let Some(name) = options.disable.iter().find(|d| !PASSES.contains(&d.as_str())) {
             return Err(unknown_pass(name).into());
         }
+        // Whatever was built by hand: the passes rely on every rule of the IR.
+        kiln_ir::verify::verify(&func)?;
         let mut problems = Vec::new();
         check_static(&func, &mut problems);
         if !problems.is_empty() {
@@ -218,11 +220,13 @@ impl Pipeline {
             self.func.name.chars().map(|c| if c.is_alphanumeric() || c == '_' || c == '-' { c } else { '_' }).collect();
         let path = dir.join(format!("{name}.{:03}.{what}.kir", self.dumps));
         self.dumps += 1;
-        std::fs::create_dir_all(dir).and_then(|()| std::fs::write(&path, kiln_ir::text::print(&self.func))).map_err(|e| {
-            Diagnostic::new("optimize.dump", format!("cannot write {}: {e}", path.display()))
-                .help("choose another directory, or unset KILN_DUMP")
-                .into()
-        })
+        std::fs::create_dir_all(dir).and_then(|()| std::fs::write(&path, kiln_ir::text::print(&self.func))).map_err(
+            |e| {
+                Diagnostic::new("optimize.dump", format!("cannot write {}: {e}", path.display()))
+                    .help("choose another directory, or unset KILN_DUMP")
+                    .into()
+            },
+        )
     }
 
     fn finish(self) -> Optimized {

@@ -34,8 +34,14 @@ pub(crate) struct Rewriter<'c> {
 pub(crate) fn walk(mut old: Func, cx: &mut Cx, rule: Rule) -> Func {
     let counts = use_counts(&old);
     let n = old.nodes().len();
-    let mut rw =
-        Rewriter { cx, func: Func::new(old.name.clone()), rule, depth: 0, loc: Loc::UNKNOWN, uses: Vec::with_capacity(n) };
+    let mut rw = Rewriter {
+        cx,
+        func: Func::new(old.name.clone()),
+        rule,
+        depth: 0,
+        loc: Loc::UNKNOWN,
+        uses: Vec::with_capacity(n),
+    };
     let mut map: Vec<Values> = Vec::with_capacity(n);
     for i in 0..n {
         let mut node = take_node(&mut old, NodeId(i as u32));
@@ -51,6 +57,74 @@ pub(crate) fn walk(mut old: Func, cx: &mut Cx, rule: Rule) -> Func {
     let mut func = rw.func;
     set_signature(&mut func, old.inputs, old.outputs, |v| mapped(&map, v));
     func
+}
+
+/// [`walk`], for rules that can only apply where some node (nested ones included) has an operator that `applies` to.
+/// Functions without one are not rebuilt.
+pub(crate) fn walk_where(func: Func, cx: &mut Cx, applies: fn(&Op) -> bool, rule: Rule) -> Func {
+    if contains(&func, applies) { walk(func, cx, rule) } else { func }
+}
+
+/// Whether a node of the function, or of one nested in it, has such an operator.
+pub(crate) fn contains(func: &Func, applies: fn(&Op) -> bool) -> bool {
+    func.nodes().iter().any(|n| applies(&n.op) || n.op.regions().into_iter().any(|r| contains(r, applies)))
+}
+
+/// Dimensions `a..b` of one shape and `c..d` of another that hold the same elements in row-major order.
+pub(crate) type Group = (std::ops::Range<usize>, std::ops::Range<usize>);
+
+/// Splits two shapes of as many elements into the finest groups of dimensions with equal products, in order. Dimensions of
+/// size 1 belong to the group before (or, at the start, the first one). `None` without elements.
+pub(crate) fn groups(from: &[usize], to: &[usize]) -> Option<Vec<Group>> {
+    if elements(from) == 0 || elements(from) != elements(to) {
+        return None;
+    }
+    let mut groups = Vec::new();
+    let (mut i, mut j) = (0, 0);
+    while i < from.len() || j < to.len() {
+        let start = (i, j);
+        let (mut p, mut q) = (1, 1);
+        loop {
+            if p <= q && i < from.len() && (p < q || p == 1) {
+                p *= from[i];
+                i += 1;
+            } else if j < to.len() && (q < p || q == 1) {
+                q *= to[j];
+                j += 1;
+            } else {
+                break;
+            }
+        }
+        while i < from.len() && from[i] == 1 {
+            i += 1;
+        }
+        while j < to.len() && to[j] == 1 {
+            j += 1;
+        }
+        groups.push((start.0..i, start.1..j));
+    }
+    Some(groups)
+}
+
+/// The dimensions of `to` that hold what dimensions `dims` of `from` hold, without those of size 1, if `dims` are whole
+/// groups (see [`groups`]; dimensions of size 1 do not matter).
+pub(crate) fn regrouped(from: &[usize], to: &[usize], dims: &[usize]) -> Option<Sizes> {
+    let mut result = Sizes::new();
+    for (a, b) in groups(from, to)? {
+        let mut real = a.filter(|&d| from[d] != 1).peekable();
+        if real.peek().is_none_or(|d| !dims.contains(d)) {
+            // None of the group: the others must be absent as well.
+            if real.any(|d| dims.contains(&d)) {
+                return None;
+            }
+            continue;
+        }
+        if !real.all(|d| dims.contains(&d)) {
+            return None;
+        }
+        result.extend(b.filter(|&d| to[d] != 1));
+    }
+    Some(result)
 }
 
 /// Takes a node out of a function that is going to be dropped.
@@ -262,4 +336,31 @@ pub(crate) fn inverse(permutation: &[usize]) -> Sizes {
         inv[p] = i;
     }
     inv
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_the_finest() {
+        assert_eq!(groups(&[2, 3, 4], &[6, 4]), Some(vec![(0..2, 0..1), (2..3, 1..2)]));
+        assert_eq!(groups(&[6, 4], &[2, 12]), Some(vec![(0..2, 0..2)]));
+        assert_eq!(groups(&[1, 5, 1], &[5]), Some(vec![(0..3, 0..1)]));
+        assert_eq!(groups(&[], &[1, 1]), Some(vec![(0..0, 0..2)]));
+        assert_eq!(groups(&[2, 2], &[2, 1, 2]), Some(vec![(0..1, 0..2), (1..2, 2..3)]));
+        assert_eq!(groups(&[0, 2], &[2, 0]), None);
+        assert_eq!(groups(&[4], &[5]), None);
+    }
+
+    #[test]
+    fn dimensions_regroup_when_groups_are_whole() {
+        let sizes = |v: &[usize]| Some(Sizes::from_slice(v));
+        assert_eq!(regrouped(&[2, 3, 4], &[6, 4], &[0, 1]), sizes(&[0]));
+        assert_eq!(regrouped(&[2, 3, 4], &[6, 4], &[2]), sizes(&[1]));
+        assert_eq!(regrouped(&[2, 3, 4], &[6, 4], &[1]), None);
+        assert_eq!(regrouped(&[2, 3, 4], &[6, 4], &[0]), None);
+        assert_eq!(regrouped(&[6, 4], &[2, 1, 3, 4], &[0]), sizes(&[0, 2]));
+        assert_eq!(regrouped(&[2, 3], &[6], &[]), sizes(&[]));
+    }
 }

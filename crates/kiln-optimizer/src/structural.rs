@@ -33,7 +33,7 @@ pub(crate) fn hash_op(op: &Op, h: &mut impl Hasher) {
         Op::Gather(d) => d.hash(h),
         Op::Scatter { dims, update } => (dims, update).hash(h),
         Op::RngBitGenerator { algorithm, ty } => (algorithm, ty).hash(h),
-        Op::While { .. } | Op::If { .. } | Op::Case { .. } => op.regions().into_iter().for_each(|r| hash_func(r, h)),
+        Op::While { .. } | Op::If { .. } | Op::Case { .. } => op.regions().into_iter().for_each(|r| hash_outline(r, h)),
         Op::Composite { name, .. } => name.hash(h),
         Op::Select | Op::Clamp | Op::DynamicUpdateSlice | Op::OptimizationBarrier => {}
     }
@@ -46,10 +46,13 @@ fn hash_tensor(t: &Tensor, h: &mut impl Hasher) {
     bytes[bytes.len().saturating_sub(HASHED_BYTES)..].hash(h);
 }
 
-fn hash_func(f: &Func, h: &mut impl Hasher) {
+/// Hashes a nested function without what is nested in it: hashing all of it at every level would be quadratic in depth.
+fn hash_outline(f: &Func, h: &mut impl Hasher) {
     f.nodes().len().hash(h);
     for n in f.nodes() {
-        hash_op(&n.op, h);
+        if n.op.regions().is_empty() {
+            hash_op(&n.op, h);
+        }
         n.operands.hash(h);
     }
     f.inputs.iter().for_each(|i| i.ty.hash(h));

@@ -56,7 +56,9 @@ fn read(path: PathBuf) -> Case {
     let end = content.find("\n}\n").unwrap_or_else(|| panic!("{name}: no function")) + 3;
     let text = content[..end].to_string();
     let header = content.lines().next().unwrap_or_default();
-    let Some(words) = header.strip_prefix("// test ") else { panic!("{name}: the first line is not `// test opt=...`") };
+    let Some(words) = header.strip_prefix("// test ") else {
+        panic!("{name}: the first line is not `// test opt=...`")
+    };
     let mut case = Case {
         func: text::parse_named(&name.to_string(), &text).unwrap_or_else(|d| panic!("{name}: {d}")),
         text,

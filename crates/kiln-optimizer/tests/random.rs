@@ -136,7 +136,8 @@ impl Gen {
                 self.push(Op::Compare(d), &[x, y])
             }
             8 => {
-                let p = if self.rng.below(2) == 0 { ty.with_dtype(DType::Bool) } else { TensorType::scalar(DType::Bool) };
+                let p =
+                    if self.rng.below(2) == 0 { ty.with_dtype(DType::Bool) } else { TensorType::scalar(DType::Bool) };
                 let (p, y) = (self.of_type(&p), self.of_type(&ty));
                 self.push(Op::Select, &[p, x, y])
             }
@@ -172,8 +173,7 @@ impl Gen {
             }
             15 => {
                 let value = self.of_type(&TensorType::scalar(ty.dtype));
-                let mut amounts =
-                    |choices: &[i64]| sizes.iter().map(|_| Dim::Const(*self.rng.pick(choices))).collect();
+                let mut amounts = |choices: &[i64]| sizes.iter().map(|_| Dim::Const(*self.rng.pick(choices))).collect();
                 let (low, high) = (amounts(&[0, 0, 1, -1]), amounts(&[0, 0, 2]));
                 let interior = sizes.iter().map(|_| *self.rng.pick(&[0, 0, 1])).collect();
                 self.push(Op::Pad { low, high, interior }, &[x, value])
@@ -367,8 +367,13 @@ fn loops_keep_results() {
         let again = optimize(done.func.clone(), &options()).unwrap_or_else(|d| panic!("{d}"));
         assert_eq!(again.log.rewrites(), 0, "seed {seed}: not done\n{}", again.log);
     }
-    let expected =
-        ["loop-invariant node", "unused loop state", "constant loop state", "unchanged loop state", "loop that never runs"];
+    let expected = [
+        "loop-invariant node",
+        "unused loop state",
+        "constant loop state",
+        "unchanged loop state",
+        "loop that never runs",
+    ];
     for rule in expected {
         assert!(rules.contains(rule), "no `{rule}`");
     }

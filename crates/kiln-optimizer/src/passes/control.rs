@@ -8,7 +8,7 @@
 use super::inline::splice;
 use crate::context::{Cx, use_counts};
 use crate::options::Level;
-use crate::rewrite::{Values, mapped, set_signature, take_node};
+use crate::rewrite::{Values, contains, mapped, set_signature, take_node};
 use crate::structural::same_func;
 use kiln_ir::{DType, Func, Node, NodeId, Op, Shape, Tensor, UnaryOp, Value};
 use smallvec::{SmallVec, smallvec};
@@ -19,7 +19,15 @@ const MAX_BYTES: usize = 1024;
 const MAX_CONDITION: usize = 64;
 
 /// See the module.
-pub(crate) fn run(mut old: Func, cx: &mut Cx) -> Func {
+pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
+    if contains(&func, |op| matches!(op, Op::While { .. } | Op::If { .. } | Op::Case { .. })) {
+        rewrite(func, cx)
+    } else {
+        func
+    }
+}
+
+fn rewrite(mut old: Func, cx: &mut Cx) -> Func {
     let mut new = Func::new(old.name.clone());
     let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
     let used = used_results(&old);
@@ -152,8 +160,8 @@ fn while_loop(new: &mut Func, mut node: Node, used: &[bool], cx: &mut Cx) -> Val
         **cond = bind(std::mem::take(cond), &constants, false);
         **body = bind(std::mem::take(body), &constants, true);
     }
-    **cond = run(std::mem::take(cond), cx);
-    **body = run(std::mem::take(body), cx);
+    **cond = rewrite(std::mem::take(cond), cx);
+    **body = rewrite(std::mem::take(body), cx);
     let initial = node.operands.clone();
     let id = new.push_raw(node);
     let mut values: Values = new.results(id).collect();
@@ -195,7 +203,7 @@ fn never_runs(f: &Func, cond: &Func, initial: &[Value], cx: &mut Cx) -> bool {
 fn branches(new: &mut Func, mut node: Node, used_results: &[bool], cx: &mut Cx) -> Values {
     if let Some(taken) = taken_branch(new, &node, cx) {
         let branch = std::mem::take(node.op.regions_mut()[taken]);
-        let branch = run(branch, cx);
+        let branch = rewrite(branch, cx);
         return splice(new, branch, &node.operands[1..], None);
     }
     swap_negated(new, &mut node, cx);
@@ -213,7 +221,7 @@ fn branches(new: &mut Func, mut node: Node, used_results: &[bool], cx: &mut Cx) 
     for branch in node.op.regions_mut() {
         let f = std::mem::take(branch);
         let f = if bound { bind(f, &constants, false) } else { f };
-        *branch = run(f, cx);
+        *branch = rewrite(f, cx);
     }
     let same = results_that_are_arguments(&node);
     let args: SmallVec<[Value; 4]> = node.operands[1..].into();

@@ -6,14 +6,14 @@
 
 use crate::context::Cx;
 use crate::options::Level;
-use crate::rewrite::{Rewriter, Sizes, inverse, sizes_of, walk};
+use crate::rewrite::{Rewriter, Sizes, inverse, sizes_of, walk_where};
 use kiln_ir::op::{ConvDims, DotDims};
 use kiln_ir::{Func, Node, Op, TensorType, Value};
 use smallvec::smallvec;
 
 /// See the module.
 pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    walk(func, cx, rule)
+    walk_where(func, cx, |op| matches!(op, Op::Convolution(_)), rule)
 }
 
 fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {

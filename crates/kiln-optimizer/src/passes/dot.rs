@@ -11,13 +11,13 @@
 use crate::context::Cx;
 use crate::lit::Lit;
 use crate::options::Level;
-use crate::rewrite::{Rewriter, Sizes, is_ascending, sizes_of, walk};
+use crate::rewrite::{Rewriter, Sizes, is_ascending, sizes_of, walk_where};
 use kiln_ir::op::{Axes, DotDims};
 use kiln_ir::{BinaryOp, Func, Node, Op, TensorType, Value};
 
 /// See the module.
 pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    walk(func, cx, rule)
+    walk_where(func, cx, |op| matches!(op, Op::DotGeneral(_)), rule)
 }
 
 fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
@@ -109,8 +109,7 @@ fn order_contracted(rw: &mut Rewriter, a: Value, b: Value, d: &DotDims) -> Optio
     let mut order: Axes = (0..d.lhs_contract.len()).collect();
     order.sort_by_key(|&i| d.lhs_contract[i]);
     let pick = |v: &Axes| -> Axes { order.iter().map(|&i| v[i]).collect() };
-    let dims =
-        DotDims { lhs_contract: pick(&d.lhs_contract), rhs_contract: pick(&d.rhs_contract), ..d.clone() };
+    let dims = DotDims { lhs_contract: pick(&d.lhs_contract), rhs_contract: pick(&d.rhs_contract), ..d.clone() };
     rw.push(Op::DotGeneral(dims), &[a, b])
 }
 

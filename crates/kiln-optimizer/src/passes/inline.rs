@@ -3,12 +3,16 @@
 
 use crate::context::Cx;
 use crate::options::Level;
-use crate::rewrite::{Values, mapped, set_signature, take_node};
+use crate::rewrite::{Values, contains, mapped, set_signature, take_node};
 use kiln_ir::{Func, Node, NodeId, Op, Value};
 use std::sync::Arc;
 
 /// See the module.
-pub(crate) fn run(mut old: Func, cx: &mut Cx) -> Func {
+pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
+    if contains(&func, |op| matches!(op, Op::Composite { .. })) { inline(func, cx) } else { func }
+}
+
+fn inline(mut old: Func, cx: &mut Cx) -> Func {
     let mut new = Func::new(old.name.clone());
     let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
     for i in 0..old.nodes().len() {
@@ -20,12 +24,12 @@ pub(crate) fn run(mut old: Func, cx: &mut Cx) -> Func {
         let values = match node.op {
             Op::Composite { body, .. } if cx.fire("composite", Level::Exact) => {
                 // A composite's own body first: its nodes land here without another visit.
-                let body = run(*body, cx);
+                let body = inline(*body, cx);
                 splice(&mut new, body, &node.operands, node.name.as_ref())
             }
             mut op => {
                 for region in op.regions_mut() {
-                    *region = run(std::mem::take(region), cx);
+                    *region = inline(std::mem::take(region), cx);
                 }
                 let id = new.push_raw(Node { op, ..node });
                 new.results(id).collect()

@@ -6,7 +6,7 @@
 
 use crate::context::Cx;
 use crate::options::Level;
-use crate::rewrite::{Values, mapped, numel, set_signature, take_node};
+use crate::rewrite::{Values, contains, mapped, numel, set_signature, take_node};
 use kiln_ir::{BinaryOp, Func, InputKind, Node, NodeId, Op, Output, OutputKind, UnaryOp, Value};
 use smallvec::smallvec;
 
@@ -14,7 +14,11 @@ use smallvec::smallvec;
 const SMALL: usize = 1024;
 
 /// See the module.
-pub(crate) fn run(mut old: Func, cx: &mut Cx) -> Func {
+pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
+    if contains(&func, |op| matches!(op, Op::While { .. })) { rewrite(func, cx) } else { func }
+}
+
+fn rewrite(mut old: Func, cx: &mut Cx) -> Func {
     let mut new = Func::new(old.name.clone());
     let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
     for i in 0..old.nodes().len() {
@@ -25,7 +29,7 @@ pub(crate) fn run(mut old: Func, cx: &mut Cx) -> Func {
         }
         // Inner loops first: what leaves them may leave this one too.
         for region in node.op.regions_mut() {
-            *region = run(std::mem::take(region), cx);
+            *region = rewrite(std::mem::take(region), cx);
         }
         let results = node.types.len();
         if matches!(node.op, Op::While { .. }) {
@@ -139,10 +143,9 @@ fn invariant_nodes(body: &Func, cx: &mut Cx) -> Vec<Option<Cost>> {
         let state = match &node.op {
             Op::Parameter(i) => unchanged[*i as usize].then_some(Cost::Free),
             op if cost(op) == Cost::Fixed || node.types.len() != 1 => None,
-            op => node
-                .operands
-                .iter()
-                .try_fold(cost(op), |c, v| invariant[v.node.index()].map(|operand| c.max(operand))),
+            op => {
+                node.operands.iter().try_fold(cost(op), |c, v| invariant[v.node.index()].map(|operand| c.max(operand)))
+            }
         };
         invariant.push(state);
     }
@@ -185,7 +188,8 @@ fn copy_out(outer: &mut Func, body: &Func, initial: &[Value], roots: &[NodeId]) 
         let value = match node.op {
             Op::Parameter(i) => initial[i as usize],
             _ => {
-                let operands = node.operands.iter().map(|v| map[v.node.index()].expect("operands come first")).collect();
+                let operands =
+                    node.operands.iter().map(|v| map[v.node.index()].expect("operands come first")).collect();
                 outer.push_raw(Node { operands, ..node.clone() }).into()
             }
         };
@@ -209,8 +213,7 @@ fn replace_roots(mut old: Func, roots: &[NodeId]) -> Func {
     // Declared next to the old inputs and outputs, so that names stay unique and parameters are numbered after them.
     new.inputs = std::mem::take(&mut old.inputs);
     new.outputs = std::mem::take(&mut old.outputs);
-    let parameters: Vec<Value> =
-        roots.iter().enumerate().map(|(i, r)| add_input(&mut new, old.node(*r), i)).collect();
+    let parameters: Vec<Value> = roots.iter().enumerate().map(|(i, r)| add_input(&mut new, old.node(*r), i)).collect();
     let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
     let mut next = 0;
     for i in 0..old.nodes().len() {

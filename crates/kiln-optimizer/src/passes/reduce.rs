@@ -7,14 +7,15 @@
 use crate::context::Cx;
 use crate::lit::{Lit, exact_int_limit, is_identity};
 use crate::options::Level;
-use crate::rewrite::{Rewriter, Sizes, elements, sizes_of, walk};
+use crate::rewrite::{Rewriter, Sizes, elements, regrouped, sizes_of, walk_where};
 use kiln_ir::op::{Axes, Reducer, Window};
 use kiln_ir::{BinaryOp, Dim, Func, Node, Op, TensorType, Value};
 use smallvec::smallvec;
 
 /// See the module.
 pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    walk(func, cx, rule)
+    let reduces = |op: &Op| matches!(op, Op::Reduce { .. } | Op::ReduceWindow { .. } | Op::ArgReduce { .. });
+    walk_where(func, cx, reduces, rule)
 }
 
 fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
@@ -64,7 +65,11 @@ impl Reduction<'_> {
         let sizes = rw.sizes(self.x);
         if self.axes.iter().any(|&a| sizes[a] == 0) {
             let s = self.init;
-            return if rw.fire("reduce of nothing", Level::Exact) { rw.broadcast_scalar(s, &self.ty.shape) } else { None };
+            return if rw.fire("reduce of nothing", Level::Exact) {
+                rw.broadcast_scalar(s, &self.ty.shape)
+            } else {
+                None
+            };
         }
         if self.axes.is_empty() && rw.fire("reduce of no dimension", Level::Exact) {
             return self.combined(rw, self.x);
@@ -167,18 +172,14 @@ impl Reduction<'_> {
         if axes.is_empty() { self.combined(rw, x) } else { self.again(rw, x, axes) }
     }
 
-    /// A reduction of a reshape that only adds or removes dimensions of size 1.
+    /// A reduction of a reshape, over whole groups of dimensions: the reduction comes first.
     fn of_reshape(&self, rw: &mut Rewriter) -> Option<Value> {
         let (Op::Reshape(_), &[y]) = rw.op(self.x) else { return None };
-        let (outer, inner) = (rw.sizes(self.x), rw.sizes(y));
-        let real = |s: &[usize]| -> Sizes { (0..s.len()).filter(|&d| s[d] != 1).collect() };
-        let (o, i) = (real(&outer), real(&inner));
-        let unit_only = o.len() == i.len() && o.iter().zip(&i).all(|(&p, &q)| outer[p] == inner[q]);
-        if !unit_only || !rw.fire("reduce of reshape", Level::Exact) {
+        // No reduced dimension is of size 1: those went before.
+        let axes = regrouped(&rw.sizes(self.x), &rw.sizes(y), self.axes)?;
+        if !rw.fire("reduce of reshape", Level::Exact) {
             return None;
         }
-        // No reduced dimension is of size 1: those went before.
-        let axes: Axes = self.axes.iter().map(|a| o.iter().position(|d| d == a).map(|p| i[p])).collect::<Option<_>>()?;
         let y = self.again(rw, y, axes)?;
         rw.reshape(y, &sizes_of(self.ty))
     }

@@ -6,13 +6,17 @@
 
 use crate::context::Cx;
 use crate::options::Level;
-use crate::rewrite::{Sizes, Values, mapped, set_signature, take_node};
+use crate::rewrite::{Sizes, Values, contains, mapped, set_signature, take_node};
 use kiln_ir::op::{Axes, CompareDirection};
 use kiln_ir::{BinaryOp, DType, Diagnostic, Dim, Func, Loc, Node, NodeId, Op, Shape, Tensor, TensorType, Value};
 use smallvec::smallvec;
 
 /// See the module.
-pub(crate) fn run(mut old: Func, cx: &mut Cx) -> Func {
+pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
+    if contains(&func, |op| matches!(op, Op::RngBitGenerator { .. })) { rewrite(func, cx) } else { func }
+}
+
+fn rewrite(mut old: Func, cx: &mut Cx) -> Func {
     let mut new = Func::new(old.name.clone());
     let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
     for i in 0..old.nodes().len() {
@@ -22,7 +26,7 @@ pub(crate) fn run(mut old: Func, cx: &mut Cx) -> Func {
             *v = mapped(&map, *v);
         }
         for region in node.op.regions_mut() {
-            *region = run(std::mem::take(region), cx);
+            *region = rewrite(std::mem::take(region), cx);
         }
         let expansion = match &node.op {
             Op::RngBitGenerator { ty, .. } => Plan::of(ty).filter(|_| cx.fire("threefry", Level::Exact)),

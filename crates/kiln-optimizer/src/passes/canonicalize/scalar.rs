@@ -77,7 +77,9 @@ fn keeps_values(from: DType, to: DType) -> bool {
     match (from.is_float(), to.is_float()) {
         (true, false) => false,
         (true, true) => from.compute_type() == DType::F32 && from != DType::F32 && to.size() > 2 || to == DType::F64,
-        (false, true) => exact_int_limit(to).is_some_and(|limit| limit >= 1 << (from.bits() - u32::from(from.is_signed_int()))),
+        (false, true) => {
+            exact_int_limit(to).is_some_and(|limit| limit >= 1 << (from.bits() - u32::from(from.is_signed_int())))
+        }
         (false, false) => {
             let widened = to.bits() > from.bits();
             (from.is_signed_int() == to.is_signed_int() && widened) || (from.is_unsigned_int() && widened)
@@ -96,10 +98,8 @@ pub fn convert(rw: &mut Rewriter, x: Value, ty: &TensorType) -> Option<Value> {
             let from = rw.dtype(y);
             // The detour must be exact, and the last step must treat the value as the direct way would: integers wrap
             // and floats saturate, so an integer that went over a float must fit where it lands.
-            let same_way = from == DType::Bool
-                || from.is_float() == between.is_float()
-                || to.is_float()
-                || keeps_values(from, to);
+            let same_way =
+                from == DType::Bool || from.is_float() == between.is_float() || to.is_float() || keeps_values(from, to);
             if !keeps_values(from, between) || !same_way || !rw.fire("convert of convert", Level::Exact) {
                 return None;
             }

@@ -27,7 +27,11 @@ pub fn reshape(rw: &mut Rewriter, x: Value, ty: &TensorType) -> Option<Value> {
     let sizes = sizes_of(ty);
     match rw.op(x) {
         (Op::Reshape(_), &[y]) => {
-            if rw.fire("reshape of reshape", Level::Exact) { rw.reshape(y, &sizes) } else { None }
+            if rw.fire("reshape of reshape", Level::Exact) {
+                rw.reshape(y, &sizes)
+            } else {
+                None
+            }
         }
         (Op::Constant(t), _) => {
             let t = t.reshape(&sizes).ok()?;

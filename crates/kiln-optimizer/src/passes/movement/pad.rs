@@ -66,8 +66,7 @@ fn pad_of_pad(rw: &mut Rewriter, x: Value, value: Value, p: &Padding) -> Option<
     let (inner @ Op::Pad { .. }, &[y, inner_value]) = rw.op(x) else { return None };
     let q = Padding::of(inner)?;
     let plain = |p: &Padding| p.interior.iter().all(|&n| n == 0) && p.low.iter().chain(&p.high).all(|&n| n >= 0);
-    let same = value == inner_value
-        || matches!((rw.lit(value), rw.lit(inner_value)), (Some(a), Some(b)) if a.same(b));
+    let same = value == inner_value || matches!((rw.lit(value), rw.lit(inner_value)), (Some(a), Some(b)) if a.same(b));
     if !same || !plain(p) || !plain(&q) || !rw.fire("pad of pad", Level::Exact) {
         return None;
     }

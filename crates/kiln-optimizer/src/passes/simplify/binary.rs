@@ -95,13 +95,23 @@ pub fn same_operands(rw: &mut Rewriter, op: BinaryOp, a: Value, b: Value, ty: &T
     }
     match op {
         BinaryOp::Maximum | BinaryOp::Minimum | BinaryOp::And | BinaryOp::Or => rw.exact("x op x", a),
-        BinaryOp::Xor => if rw.fire("x xor x", Level::Exact) { rw.splat(ty, Lit::whole(ty.dtype, 0)) } else { None },
+        BinaryOp::Xor => {
+            if rw.fire("x xor x", Level::Exact) {
+                rw.splat(ty, Lit::whole(ty.dtype, 0))
+            } else {
+                None
+            }
+        }
         BinaryOp::Subtract => {
             let level = if float { Level::Fast } else { Level::Exact };
             if rw.fire("x - x", level) { rw.splat(ty, Lit::whole(ty.dtype, 0)) } else { None }
         }
         BinaryOp::Divide if float => {
-            if rw.fire("x / x", Level::Fast) { rw.splat(ty, Lit::Float(1.0)) } else { None }
+            if rw.fire("x / x", Level::Fast) {
+                rw.splat(ty, Lit::Float(1.0))
+            } else {
+                None
+            }
         }
         BinaryOp::Add
         | BinaryOp::Multiply

@@ -38,7 +38,11 @@ pub fn unary(rw: &mut Rewriter, op: UnaryOp, x: Value, ty: &TensorType) -> Optio
         },
         UnaryOp::Cosine => match rw.op(x) {
             (Op::Unary(UnaryOp::Negate | UnaryOp::Abs), &[y]) => {
-                if rw.fire("cosine is even", Level::Exact) { rw.push(Op::Unary(UnaryOp::Cosine), &[y]) } else { None }
+                if rw.fire("cosine is even", Level::Exact) {
+                    rw.push(Op::Unary(UnaryOp::Cosine), &[y])
+                } else {
+                    None
+                }
             }
             _ => None,
         },
@@ -94,7 +98,11 @@ pub fn negated(l: Lit) -> Option<Lit> {
 fn abs(rw: &mut Rewriter, x: Value) -> Option<Value> {
     match rw.op(x) {
         (Op::Unary(UnaryOp::Negate), &[y]) => {
-            if rw.fire("abs of negate", Level::Exact) { rw.push(Op::Unary(UnaryOp::Abs), &[y]) } else { None }
+            if rw.fire("abs of negate", Level::Exact) {
+                rw.push(Op::Unary(UnaryOp::Abs), &[y])
+            } else {
+                None
+            }
         }
         // Results that have no sign bit, or NaN (and abs of an integer's minimum is itself).
         (Op::Unary(UnaryOp::Abs | UnaryOp::Exponential | UnaryOp::Logistic), _) => {

@@ -2,11 +2,11 @@
 
 use super::{Operands, broadcast_scalar_source, is_scalar};
 use crate::options::Level;
-use crate::rewrite::{Rewriter, Sizes, sizes_of};
-use kiln_ir::op::Axes;
+use crate::rewrite::{Rewriter, Sizes, regrouped, sizes_of};
 use kiln_ir::{Node, Op, Shape, Value};
 
-/// Operands that come from one other shape, or can be had in it for nothing (scalars, constants, some broadcasts).
+/// Operands that come from one other shape, or can be had in it for nothing (scalars, constants, broadcasts of whole groups
+/// of dimensions).
 pub fn elementwise(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let source = node.operands.iter().find_map(|&v| match rw.op(v) {
         (Op::Reshape(_), &[y]) if !is_scalar(rw, v) => Some(rw.sizes(y)),
@@ -18,7 +18,7 @@ pub fn elementwise(rw: &mut Rewriter, node: &Node) -> Option<Value> {
             || match rw.op(v) {
                 (Op::Reshape(_), &[y]) => rw.sizes(y) == source,
                 (Op::Constant(_), _) => true,
-                (Op::BroadcastInDim { dims, .. }, _) => same_dims(&target, &source, dims).is_some(),
+                (Op::BroadcastInDim { .. }, _) => broadcast_dims(rw, v, &target, &source).is_some(),
                 _ => false,
             };
         if !fits {
@@ -47,28 +47,18 @@ fn in_shape(rw: &mut Rewriter, v: Value, target: &[usize], source: &[usize], sha
             let t = t.reshape(source).ok()?;
             Some(rw.constant(t))
         }
-        (Op::BroadcastInDim { dims, .. }, &[y]) => {
-            let dims = same_dims(target, source, dims)?;
-            rw.push(Op::BroadcastInDim { shape: shape.clone(), dims }, &[y])
+        (Op::BroadcastInDim { .. }, &[y]) => {
+            let dims = broadcast_dims(rw, v, target, source)?;
+            let y = rw.reshape(y, &dims.iter().map(|&d| source[d]).collect::<Sizes>())?;
+            rw.broadcast(y, shape, &dims)
         }
         _ => None,
     }
 }
 
-/// Where dimensions `dims` of shape `from` are in shape `to` of as many elements, if each is a dimension of its own
-/// there: of the same size, with as many elements before it.
-fn same_dims(from: &[usize], to: &[usize], dims: &[usize]) -> Option<Axes> {
-    let before = |s: &[usize]| -> Sizes {
-        s.iter()
-            .scan(1usize, |product, &n| {
-                let here = *product;
-                *product = here.saturating_mul(n);
-                Some(here)
-            })
-            .collect()
-    };
-    let (a, b) = (before(from), before(to));
-    dims.iter()
-        .map(|&d| (0..to.len()).find(|&e| from[d] != 1 && to[e] == from[d] && b[e] == a[d] && a[d] != 0))
-        .collect()
+/// The dimension numbers in shape `source` of a broadcast that has shape `target`, if it covers whole groups of dimensions.
+fn broadcast_dims(rw: &Rewriter, v: Value, target: &[usize], source: &[usize]) -> Option<Sizes> {
+    let (Op::BroadcastInDim { dims, .. }, &[y]) = rw.op(v) else { return None };
+    let stretched = dims.iter().zip(rw.sizes(y)).any(|(&d, n)| target[d] != n);
+    if stretched { None } else { regrouped(target, source, dims) }
 }
