@@ -17,7 +17,7 @@ use crate::emitter::{KernelEmitter, MachineCode, Scratch};
 use crate::entry;
 use crate::error::CompileError;
 use crate::link::Image;
-use crate::target::{Machine, build_isa};
+use crate::target::{Machine, build_machine};
 
 /// What compiling one kernel took and gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,8 +85,7 @@ pub fn compile(
     options: &CpuOptions,
 ) -> Result<(CodeObject, CompileReport), CompileError> {
     entry::check(program, kernels)?;
-    let (isa, target) = build_isa(options)?;
-    let machine = Machine::new(isa, &target);
+    let (machine, target) = build_machine(options, false)?;
     let mut image = Image::default();
     let (offsets, reports) = compile_into(&mut image, &machine, kernels, options)?;
     let started = Instant::now();
@@ -141,7 +140,9 @@ fn compile_into(
     let mut first: HashMap<Shape<'_>, usize> = HashMap::new();
     let same_as: Vec<usize> = kernels.iter().enumerate().map(|(i, k)| *first.entry(Shape(k)).or_insert(i)).collect();
     let distinct: Vec<usize> = (0..kernels.len()).filter(|&i| same_as[i] == i).collect();
-    let emitters: Vec<Box<dyn KernelEmitter>> = vec![Box::new(CraneliftEmitter::new(machine.clone(), options.dump))];
+    let (optimizing, _) = build_machine(options, true)?;
+    let emitters: Vec<Box<dyn KernelEmitter>> =
+        vec![Box::new(CraneliftEmitter::new(machine.clone(), optimizing, options))];
     let settings = Settings { math: machine.math(), threads: options.threads, verify: options.verify };
     let mut compiled = compile_distinct(&emitters, kernels, &distinct, &settings)?;
     let mut offsets = Vec::with_capacity(kernels.len());

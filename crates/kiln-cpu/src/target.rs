@@ -7,8 +7,8 @@ use cranelift_codegen::settings::{self, Configurable};
 use kiln_loops::math::MathOptions;
 use kiln_program::Target;
 
+use crate::CpuOptions;
 use crate::error::{CompileError, JitError};
-use crate::{CpuOptions, OptLevel};
 
 /// Feature names as Rust spells them, beside Cranelift's flags.
 #[cfg(target_arch = "x86_64")]
@@ -105,8 +105,8 @@ pub fn check_host(target: &Target) -> Result<(), JitError> {
     }
 }
 
-/// Cranelift's target for the options, with the description that goes into the code object.
-pub(crate) fn build_isa(options: &CpuOptions) -> Result<(OwnedTargetIsa, Target), CompileError> {
+/// The target for the options, with the description that goes into the code object.
+pub(crate) fn build_machine(options: &CpuOptions, optimize: bool) -> Result<(Machine, Target), CompileError> {
     let target = match &options.features {
         None => host_target(),
         Some(features) => chosen_target(features)?,
@@ -119,7 +119,7 @@ pub(crate) fn build_isa(options: &CpuOptions) -> Result<(OwnedTargetIsa, Target)
     let mut set = |name: &str, value: &str| {
         shared.set(name, value).map_err(|e| CompileError::Target(format!("setting {name}={value}: {e}")))
     };
-    set("opt_level", if options.opt_level == OptLevel::Speed { "speed" } else { "none" })?;
+    set("opt_level", if optimize { "speed" } else { "none" })?;
     set("enable_verifier", if options.verify { "true" } else { "false" })?;
     set("is_pic", "false")?;
     set("enable_probestack", "false")?;
@@ -134,7 +134,7 @@ pub(crate) fn build_isa(options: &CpuOptions) -> Result<(OwnedTargetIsa, Target)
     let isa = builder
         .finish(settings::Flags::new(shared))
         .map_err(|e| CompileError::Target(format!("Cranelift refused the target: {e}")))?;
-    Ok((isa, target))
+    Ok((Machine::new(isa, &target, optimize), target))
 }
 
 fn chosen_target(features: &[String]) -> Result<Target, CompileError> {
@@ -156,13 +156,15 @@ pub(crate) struct Machine {
     pub(crate) x64: bool,
     /// Fused multiply-add is one instruction.
     pub(crate) fma: bool,
+    /// Cranelift's optimizer is on.
+    pub(crate) optimizes: bool,
 }
 
 impl Machine {
-    pub(crate) fn new(isa: OwnedTargetIsa, target: &Target) -> Machine {
+    fn new(isa: OwnedTargetIsa, target: &Target, optimizes: bool) -> Machine {
         let x64 = target.arch == "x86_64";
         let fma = !x64 || (target.features.iter().any(|f| f == "fma") && target.features.iter().any(|f| f == "avx"));
-        Machine { isa, x64, fma }
+        Machine { isa, x64, fma, optimizes }
     }
 
     /// How scalar operators are expanded for it.

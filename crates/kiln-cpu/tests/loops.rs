@@ -15,7 +15,13 @@ fn neutral(op: Reducer, d: DType) -> f64 {
     match op {
         Reducer::Add | Reducer::Or | Reducer::Xor => 0.0,
         Reducer::Multiply => 1.0,
-        Reducer::And => if d == DType::Bool { 1.0 } else { -1.0 },
+        Reducer::And => {
+            if d == DType::Bool {
+                1.0
+            } else {
+                -1.0
+            }
+        }
         Reducer::Minimum => f64::INFINITY,
         Reducer::Maximum => f64::NEG_INFINITY,
     }
@@ -32,7 +38,8 @@ fn row_reduction(op: Reducer, d: DType, rows: u64, columns: u64, kind: LoopKind)
     let y = b.param("y", d, rows, WRITE);
     b.for_loop(rows, LoopKind::Parallel, |b, r| {
         let init = b.constant(d, neutral(op, d));
-        let v = b.reduce_loop(columns, kind, op, init, |b, c| b.load(x, at(0).plus_axis(r, columns as i64).plus_axis(c, 1)));
+        let v = b
+            .reduce_loop(columns, kind, op, init, |b, c| b.load(x, at(0).plus_axis(r, columns as i64).plus_axis(c, 1)));
         b.store(y, at(0).plus_axis(r, 1), v);
     });
     b.finish()
@@ -66,7 +73,9 @@ fn check_exact(kernel: &Kernel, seed: u64) {
 fn every_reducer_on_every_dtype() {
     for d in DType::ALL {
         for op in Reducer::ALL.into_iter().filter(|&op| accepts(op, d)) {
-            for (columns, kind) in [(53, LoopKind::Vector), (7, LoopKind::Vector), (2, LoopKind::Vector), (9, LoopKind::Serial)] {
+            for (columns, kind) in
+                [(53, LoopKind::Vector), (7, LoopKind::Vector), (2, LoopKind::Vector), (9, LoopKind::Serial)]
+            {
                 check_exact(&row_reduction(op, d, 3, columns, kind), columns);
             }
         }
@@ -176,7 +185,9 @@ fn softmax_rows_sum_to_one() {
             (0..7 * columns).flat_map(|_| ((rng.next() as i64 as f64 * 2f64.powi(-61)) as f32).to_le_bytes()).collect();
         let mut found = [vec![x.clone(), vec![0; x.len()]]];
         run_compiled(std::slice::from_ref(&kernel), &mut found, 3, &options());
-        let floats = |bytes: &[u8]| elements(DType::F32, bytes).into_iter().map(|b| f32::from_bits(b as u32)).collect::<Vec<_>>();
+        let floats = |bytes: &[u8]| {
+            elements(DType::F32, bytes).into_iter().map(|b| f32::from_bits(b as u32)).collect::<Vec<_>>()
+        };
         for (x, y) in floats(&x).chunks(columns as usize).zip(floats(&found[0][1]).chunks(columns as usize)) {
             let max = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let sum: f64 = x.iter().map(|&v| f64::from(v - max).exp()).sum();
@@ -276,7 +287,8 @@ fn scratch_conditions_and_small_loops() {
             let v = b.load(line, at(0).plus_axis(c, 1));
             let zero = b.constant(d, 0.0);
             // Written out: three steps of a window that stays inside.
-            let sum = b.reduce_loop(3, LoopKind::Serial, Reducer::Maximum, zero, |b, k| b.load(line, at(7).plus_axis(k, -3)));
+            let sum =
+                b.reduce_loop(3, LoopKind::Serial, Reducer::Maximum, zero, |b, k| b.load(line, at(7).plus_axis(k, -3)));
             b.store(y, place(c), v);
             b.if_(early, |b| {
                 let t = b.binary(BinaryOp::Add, v, sum);
@@ -325,7 +337,11 @@ fn several_reductions_of_one_loop() {
         let wide = b.convert(DType::I64, v);
         let twelve = b.constant(DType::I32, 12.0);
         let hit = b.compare(CompareDirection::EQ, v, twelve);
-        (b.reduction(Reducer::Add, zero, wide), b.reduction(Reducer::Maximum, least, v), b.reduction(Reducer::Or, no, hit))
+        (
+            b.reduction(Reducer::Add, zero, wide),
+            b.reduction(Reducer::Maximum, least, v),
+            b.reduction(Reducer::Or, no, hit),
+        )
     });
     b.store(y, at(0), sum);
     let max = b.convert(DType::I64, max);

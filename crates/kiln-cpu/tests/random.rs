@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Rng, WRITE, READ, check_all, options};
+use common::{READ, Rng, WRITE, check_all, options};
 use kiln_ir::op::{CompareDirection, Reducer};
 use kiln_ir::{BinaryOp, DType, UnaryOp};
 use kiln_loops::types::{binary_accepts, unary_accepts};
@@ -10,18 +10,50 @@ use kiln_loops::{AxisId, Buf, Index, Kernel, KernelBuilder, LoopKind, Var};
 
 /// Types that expressions compute in.
 const TYPES: [DType; 11] = [
-    DType::F32, DType::F32, DType::F64, DType::I32, DType::I64, DType::U8, DType::I8, DType::U16, DType::U32, DType::U64, DType::Bool,
+    DType::F32,
+    DType::F32,
+    DType::F64,
+    DType::I32,
+    DType::I64,
+    DType::U8,
+    DType::I8,
+    DType::U16,
+    DType::U32,
+    DType::U64,
+    DType::Bool,
 ];
 /// Operators of few instructions.
 const UNARY: [UnaryOp; 8] = [
-    UnaryOp::Abs, UnaryOp::Ceil, UnaryOp::Negate, UnaryOp::Not, UnaryOp::Sign, UnaryOp::Sqrt, UnaryOp::Popcnt, UnaryOp::IsFinite,
+    UnaryOp::Abs,
+    UnaryOp::Ceil,
+    UnaryOp::Negate,
+    UnaryOp::Not,
+    UnaryOp::Sign,
+    UnaryOp::Sqrt,
+    UnaryOp::Popcnt,
+    UnaryOp::IsFinite,
 ];
 const BINARY: [BinaryOp; 12] = [
-    BinaryOp::Add, BinaryOp::And, BinaryOp::Divide, BinaryOp::Maximum, BinaryOp::Minimum, BinaryOp::Multiply, BinaryOp::Or,
-    BinaryOp::ShiftLeft, BinaryOp::ShiftRightArithmetic, BinaryOp::ShiftRightLogical, BinaryOp::Subtract, BinaryOp::Xor,
+    BinaryOp::Add,
+    BinaryOp::And,
+    BinaryOp::Divide,
+    BinaryOp::Maximum,
+    BinaryOp::Minimum,
+    BinaryOp::Multiply,
+    BinaryOp::Or,
+    BinaryOp::ShiftLeft,
+    BinaryOp::ShiftRightArithmetic,
+    BinaryOp::ShiftRightLogical,
+    BinaryOp::Subtract,
+    BinaryOp::Xor,
 ];
 const DIRECTIONS: [CompareDirection; 6] = [
-    CompareDirection::EQ, CompareDirection::NE, CompareDirection::GE, CompareDirection::GT, CompareDirection::LE, CompareDirection::LT,
+    CompareDirection::EQ,
+    CompareDirection::NE,
+    CompareDirection::GE,
+    CompareDirection::GT,
+    CompareDirection::LE,
+    CompareDirection::LT,
 ];
 /// Every buffer is this long; accesses stay below by construction.
 const LEN: u64 = 4096;
@@ -48,7 +80,13 @@ impl Gen<'_> {
                 3 => -1,
                 4 => 2 + self.rng.below(7) as i64,
                 // Large strides only where they stay inside.
-                _ => if extent < 12 { 64 } else { 3 },
+                _ => {
+                    if extent < 12 {
+                        64
+                    } else {
+                        3
+                    }
+                }
             };
             index = index.plus_axis(axis, stride);
         }
@@ -227,6 +265,8 @@ fn random_kernels_equal_the_interpreter() {
 fn code_does_not_depend_on_compiling_threads() {
     let mut rng = Rng(7);
     let kernels: Vec<Kernel> = (0..20).map(|i| random_kernel(&mut rng, i)).collect();
-    let compile = |threads| kiln_cpu::compile_kernels(&kernels, &kiln_cpu::CpuOptions { threads, ..options() }).expect("compiles").0;
+    let compile = |threads| {
+        kiln_cpu::compile_kernels(&kernels, &kiln_cpu::CpuOptions { threads, ..options() }).expect("compiles").0
+    };
     assert_eq!(compile(1), compile(3));
 }

@@ -1,7 +1,10 @@
 //! The state of emitting one kernel: where variables live, literals, and the small helpers that everything else uses.
 
+use std::collections::HashMap;
+
+use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{
-    ConstantData, Endianness, Function, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Type,
+    ConstantData, Endianness, Function, Inst, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Type,
     Value, types,
 };
 use cranelift_frontend::FunctionBuilder;
@@ -74,6 +77,12 @@ pub(super) struct Emit<'a> {
     pub(super) pointers: Pointers,
     pub(super) params: Vec<Value>,
     pub(super) locals: Vec<StackSlot>,
+    /// Address of a table of register literals on the stack. Literals used in loops are loaded from there, as operands of
+    /// the instructions that use them: kept in registers they would be spilled, and then reloaded by instructions of
+    /// their own.
+    literal_table: Option<Value>,
+    table_literals: Vec<[u8; 16]>,
+    table_places: HashMap<[u8; 16], usize>,
 }
 
 /// The register type of one element.
@@ -141,6 +150,9 @@ impl<'a> Emit<'a> {
             pointers: Pointers::default(),
             params: Vec::new(),
             locals: Vec::new(),
+            literal_table: None,
+            table_literals: Vec::new(),
+            table_places: HashMap::new(),
         })
     }
 
@@ -161,8 +173,20 @@ impl<'a> Emit<'a> {
             let bytes = (local.len * local.dtype.size() as u64).max(1) as u32;
             self.locals.push(self.b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, 4)));
         }
+        // The optimizer would forward the table's contents and keep them in registers after all.
+        let table = (!self.machine.optimizes).then(|| {
+            let slot = self.b.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 16, 4));
+            (slot, self.b.ins().stack_addr(types::I64, slot, 0))
+        });
+        self.literal_table = table.map(|t| t.1);
+        let start = self.b.create_block();
+        let jump = self.b.ins().jump(start, &[]);
+        self.b.switch_to_block(start);
         self.top_level(args[1], args[2])?;
         self.b.ins().return_(&[]);
+        if let Some((slot, table)) = table {
+            self.fill_table(slot, table, jump);
+        }
         self.b.seal_all_blocks();
         let config = self.machine.isa.frontend_config();
         self.b.finalize(config);
@@ -312,9 +336,36 @@ impl<'a> Emit<'a> {
 
     /// A register literal that repeats `lane`.
     pub(super) fn vector_literal(&mut self, ty: Type, lane: &[u8]) -> Value {
-        let bytes: Vec<u8> = lane.iter().copied().cycle().take(16).collect();
-        let constant = self.func().dfg.constants.insert(ConstantData::from(bytes));
-        self.b.ins().vconst(ty, constant)
+        let mut bytes = [0; 16];
+        for (to, from) in bytes.iter_mut().zip(lane.iter().cycle()) {
+            *to = *from;
+        }
+        let cheap = bytes == [0; 16] || bytes == [0xff; 16];
+        match self.literal_table {
+            Some(table) if self.depth > 0 && !cheap => {
+                let next = self.table_literals.len();
+                let place = *self.table_places.entry(bytes).or_insert(next);
+                if place == next {
+                    self.table_literals.push(bytes);
+                }
+                self.b.ins().load(ty, MemFlagsData::trusted(), table, 16 * place as i32)
+            }
+            _ => {
+                let constant = self.func().dfg.constants.insert(ConstantData::from(bytes.as_slice()));
+                self.b.ins().vconst(ty, constant)
+            }
+        }
+    }
+
+    /// Fills the table of literals, before the jump at the end of the entry block.
+    fn fill_table(&mut self, slot: StackSlot, table: Value, jump: Inst) {
+        self.b.func.sized_stack_slots[slot].size = 16 * self.table_literals.len().max(1) as u32;
+        for (i, bytes) in self.table_literals.iter().enumerate() {
+            let constant = self.b.func.dfg.constants.insert(ConstantData::from(bytes.as_slice()));
+            let mut cursor = FuncCursor::new(self.b.func).at_inst(jump);
+            let literal = cursor.ins().vconst(types::I8X16, constant);
+            cursor.ins().store(MemFlagsData::trusted(), literal, table, 16 * i as i32);
+        }
     }
 
     fn func(&mut self) -> &mut Function {

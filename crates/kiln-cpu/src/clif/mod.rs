@@ -20,11 +20,13 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{AbiParam, Function, Signature, UserFuncName, types};
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
-use kiln_loops::Kernel;
+use kiln_ir::BinaryOp;
+use kiln_loops::{Expr, Kernel, Stmt};
 
 use crate::emitter::{KernelEmitter, MachineCode, Scratch};
 use crate::error::{CompileError, Fault};
 use crate::target::Machine;
+use crate::{CpuOptions, OptLevel};
 
 /// Iterations in one group: the lanes of a 128-bit vector of 32-bit elements.
 const LANES: usize = 4;
@@ -34,14 +36,37 @@ const MAX_LOCAL_BYTES: u64 = 64 << 10;
 
 /// Emits kernels through Cranelift; supports every kernel.
 pub(crate) struct CraneliftEmitter {
-    machine: Machine,
+    /// The target without and with Cranelift's optimizer.
+    plain: Machine,
+    optimizing: Machine,
+    level: OptLevel,
     dump: bool,
 }
 
 impl CraneliftEmitter {
-    pub(crate) fn new(machine: Machine, dump: bool) -> CraneliftEmitter {
-        CraneliftEmitter { machine, dump }
+    pub(crate) fn new(plain: Machine, optimizing: Machine, options: &CpuOptions) -> CraneliftEmitter {
+        CraneliftEmitter { plain, optimizing, level: options.opt_level, dump: options.dump }
     }
+
+    fn machine(&self, kernel: &Kernel) -> &Machine {
+        match self.level {
+            OptLevel::Auto if divides(kernel, &kernel.body) => &self.optimizing,
+            OptLevel::Auto | OptLevel::None => &self.plain,
+            OptLevel::Speed => &self.optimizing,
+        }
+    }
+}
+
+/// Whether integers are divided.
+fn divides(kernel: &Kernel, body: &[Stmt]) -> bool {
+    body.iter().any(|stmt| match stmt {
+        Stmt::Let { var, expr: Expr::Binary(BinaryOp::Divide | BinaryOp::Remainder, ..) } => {
+            kernel.vars.get(var.0 as usize).is_some_and(|d| d.is_int())
+        }
+        Stmt::Let { .. } | Stmt::Store { .. } => false,
+        Stmt::Loop(l) => divides(kernel, &l.body),
+        Stmt::If { then, .. } => divides(kernel, then),
+    })
 }
 
 impl KernelEmitter for CraneliftEmitter {
@@ -61,12 +86,13 @@ impl KernelEmitter for CraneliftEmitter {
 impl CraneliftEmitter {
     fn emit_kernel(&self, kernel: &Kernel, scratch: &mut Scratch) -> Result<MachineCode, Fault> {
         let plan = plan::Plan::new(kernel)?;
+        let machine = self.machine(kernel);
         scratch.context.clear();
-        let call_conv = self.machine.isa.default_call_conv();
+        let call_conv = machine.isa.default_call_conv();
         scratch.context.func = Function::with_name_signature(UserFuncName::default(), kernel_signature(call_conv));
         let builder = FunctionBuilder::new(&mut scratch.context.func, &mut scratch.builder);
-        core::Emit::new(builder, kernel, &plan, &self.machine)?.kernel()?;
-        compile_function(&self.machine, scratch, self.dump).and_then(|(code, calls)| match calls.is_empty() {
+        core::Emit::new(builder, kernel, &plan, machine)?.kernel()?;
+        compile_function(machine, scratch, self.dump).and_then(|(code, calls)| match calls.is_empty() {
             true => Ok(code),
             false => Err(Fault::Backend("the code calls other functions".to_owned())),
         })

@@ -140,9 +140,11 @@ impl Plan {
 fn choose_copies(weight: usize, wide: usize, nested: bool, reduces: bool, extent: u64) -> usize {
     let registers = weight + wide;
     let wanted = match registers {
+        // A fold over rows: whole cache lines of each row.
+        0..=4 if nested => 8,
         0..=8 => 4,
         9..=16 if reduces || nested => 4,
-        9..=40 => 2,
+        9..=120 => 2,
         _ => 1,
     };
     let fitting = (extent / LANES as u64).max(1);
