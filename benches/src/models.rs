@@ -53,7 +53,7 @@ fn inference(g: &Graph, p: &Weights, w: &Workload) -> Expr {
     let input = |name: &str, i: usize| g.placeholder_dyn(name, w.inputs[i].dtype(), w.inputs[i].shape());
     let x = input("x", 0);
     match w.kind {
-        Kind::Chain { .. } => (&x * &p["w"] + &p["b"]).gelu_tanh() * x.logistic() + 0.1 * &x,
+        Kind::Chain { .. } => (&x * &p["w"] + &p["b"]).gelu_tanh() * x.sigmoid() + 0.1 * &x,
         Kind::Softmax { .. } => x.softmax(-1),
         Kind::LayerNorm { eps, .. } => layer_norm(&x, &p["g"], &p["b"], eps),
         Kind::Matmul { .. } => x.dot(&input("b", 1)),
@@ -137,10 +137,10 @@ fn lstm(g: &Graph, p: &Weights, x: &Expr, hidden: usize, batch: usize) -> Expr {
     let projected = x.dot(&p["w_ih"].t()) + &p["b"];
     let recurrent = p["w_hh"].t();
     let zero = g.zeros(DType::F32, [batch, hidden]);
-    let (_, states) = g.scan(projected, (zero.clone(), zero), |x, (h, c)| {
+    let (_, states) = g.scan(projected, (zero.clone(), zero), |(h, c), x| {
         let gates = (x + h.dot(&recurrent)).split(4, -1);
-        let c = gates[1].logistic() * c + gates[0].logistic() * gates[2].tanh();
-        let h = gates[3].logistic() * c.tanh();
+        let c = gates[1].sigmoid() * c + gates[0].sigmoid() * gates[2].tanh();
+        let h = gates[3].sigmoid() * c.tanh();
         ((h.clone(), c), h)
     });
     states
@@ -159,7 +159,7 @@ fn cnn_loss(p: &Weights, x: &Expr, y: &Expr) -> Expr {
         h.max_pool(&[2, 2], &Pool::nchw().stride([2, 2]))
     };
     let h = block(&block(x, 0, 16), 1, 32);
-    (h.flatten().dot(&p["w2"]) + &p["b2"]).softmax_cross_entropy(y).mean(..)
+    (h.reshape([x.dim(0), (1568i64).into()]).dot(&p["w2"]) + &p["b2"]).softmax_cross_entropy(y).mean(..)
 }
 
 fn gpt_loss(g: &Graph, p: &Weights, x: &Expr, y: &Expr, layers: usize, heads: usize) -> Expr {

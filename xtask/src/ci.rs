@@ -17,7 +17,17 @@ pub fn ci() -> Result<(), String> {
     step("docs", docs)?;
     step("main job", || cargo(&["run", "--release", "--quiet", "--example", "digits"]))?;
     step("artifact without the compiler", || {
-        cargo(&["run", "--release", "--quiet", "-p", "kiln-runtime", "--example", "predict", "--", "target/digits.kiln"])
+        cargo(&[
+            "run",
+            "--release",
+            "--quiet",
+            "-p",
+            "kiln-runtime",
+            "--example",
+            "predict",
+            "--",
+            "target/digits.kiln",
+        ])
     })?;
     println!("everything holds ({:.0} s)", start.elapsed().as_secs_f64());
     Ok(())

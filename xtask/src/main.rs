@@ -66,9 +66,9 @@ fn main() -> std::process::ExitCode {
             let (graphs, seed) = (graphs.to_string(), seed.to_string());
             cargo(&["run", "--release", "--quiet", "-p", "kiln-tests", "--bin", "fuzz", "--", &graphs, &seed])
         }
-        Task::Dump { workload, dir } => cargo(&[
-            "run", "--release", "--quiet", "-p", "kiln-benches", "--bin", "dump", "--", &workload, &dir,
-        ]),
+        Task::Dump { workload, dir } => {
+            cargo(&["run", "--release", "--quiet", "-p", "kiln-benches", "--bin", "dump", "--", &workload, &dir])
+        }
         Task::PtxCheck => ptx::check(),
     };
     match result {

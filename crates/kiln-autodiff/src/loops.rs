@@ -102,19 +102,21 @@ fn largest(dtype: DType) -> Option<i64> {
     }
 }
 
-/// The gradient of one iteration: `(states..., cotangents of active results...) -> cotangents of active states`, and which
-/// states it needs.
+/// The gradient of one iteration: `(states..., cotangents of active results..., saved values...) -> cotangents of active
+/// states`, and which states it needs.
 struct Step {
     func: Func,
     needs: Vec<bool>,
+    /// Nodes of the body whose results are to be saved by the forward loop, not computed again.
+    saved: Vec<NodeId>,
 }
 
-fn reverse_step(node: &Node, body: &Func, active: &[usize]) -> Res<Step> {
+fn reverse_step(node: &Node, body: &Func, active: &[usize], save: bool) -> Res<Step> {
     let types = body.inputs.iter().map(|i| i.ty.clone());
     let ct_types = active.iter().map(|&i| body.inputs[i].ty.clone());
     let (mut f, params) = nested("vjp_step", types.chain(ct_types), &node.loc);
     let (states, cts) = params.split_at(body.inputs.len());
-    let outs = inline(&mut f, body, states);
+    let (inside, outs) = inline_all(&mut f, body, states);
     let seeds: Vec<(Value, Value)> = active.iter().zip(cts).map(|(&i, ct)| (outs[i], *ct)).collect();
     let wrt: Vec<Value> = active.iter().map(|&i| states[i]).collect();
     let walked = reverse::walk(&mut f, 0, &seeds, &wrt)?;
@@ -127,10 +129,88 @@ fn reverse_step(node: &Node, body: &Func, active: &[usize]) -> Res<Step> {
         });
     }
     give(&mut f, outputs);
-    let func = cleaned(&f, &walked.replaced);
+    let (func, saved) = if save { save_costly(&f, body, &inside, &walked.replaced) } else { (f, Vec::new()) };
+    let func = cleaned(&func, if save { &[] } else { &walked.replaced });
     let live = reachable(&func, func.outputs.iter().map(|o| o.value));
     let needs = (0..body.inputs.len()).map(|i| live[func.inputs[i].node.index()]).collect();
-    Ok(Step { func, needs })
+    Ok(Step { func, needs, saved })
+}
+
+/// True for operators that are better saved than computed again: much work for each element of the result.
+fn costly(op: &Op) -> bool {
+    match op {
+        Op::DotGeneral(_) | Op::Convolution(_) | Op::Reduce { .. } | Op::ReduceWindow { .. } => true,
+        Op::Unary(u) => !matches!(
+            u,
+            UnaryOp::Abs
+                | UnaryOp::Ceil
+                | UnaryOp::Floor
+                | UnaryOp::IsFinite
+                | UnaryOp::Negate
+                | UnaryOp::Not
+                | UnaryOp::RoundNearestAfz
+                | UnaryOp::RoundNearestEven
+                | UnaryOp::Sign
+        ),
+        Op::Binary(b) => matches!(b, BinaryOp::Power | BinaryOp::Atan2),
+        _ => false,
+    }
+}
+
+/// Turns the costly values of the body that the gradient needs into further parameters. `inside` tells what stands in `f` for
+/// each node of the body.
+fn save_costly(f: &Func, body: &Func, inside: &[Value], replaced: &Replaced) -> (Func, Vec<NodeId>) {
+    let mut body_node: HashMap<NodeId, NodeId> = HashMap::new();
+    for (id, node) in body.iter() {
+        if costly(&node.op) {
+            body_node.insert(inside[id.index()].node, id);
+        }
+    }
+    // Walk back from the outputs; a costly value ends the walk.
+    let mut needed = vec![false; f.nodes().len()];
+    f.outputs.iter().for_each(|o| needed[o.value.node.index()] = true);
+    let mut cut = Vec::new();
+    for (id, node) in f.iter().rev().filter(|(id, _)| body_node.contains_key(id) || !replaced.iter().any(|r| r.0 == *id)) {
+        if !needed[id.index()] {
+            continue;
+        }
+        match body_node.get(&id) {
+            Some(b) => cut.push((id, *b)),
+            None => node.operands.iter().for_each(|v| needed[v.node.index()] = true),
+        }
+    }
+    cut.reverse();
+    let mut inputs: Vec<NewInput> = f.inputs.iter().map(NewInput::of).collect();
+    for (k, (id, _)) in cut.iter().enumerate() {
+        let node = f.node(*id);
+        inputs.push(NewInput {
+            old: Some((*id).into()),
+            name: format!("saved{k}"),
+            ty: node.types[0].clone(),
+            kind: InputKind::Feed,
+            loc: node.loc.clone(),
+        });
+    }
+    let roots: Vec<Value> = f.outputs.iter().map(|o| o.value).collect();
+    let made = extract(f, &f.name, &inputs, &roots, replaced);
+    let mut func = made.func;
+    give(&mut func, made.roots);
+    (func, cut.into_iter().map(|(_, b)| b).collect())
+}
+
+/// Of the active states those whose cotangents matter: that have one after the loop, or flow into such a state.
+fn useful(body: &Func, active: Vec<bool>, has_ct: impl Fn(usize) -> bool) -> Vec<usize> {
+    let mut useful: Vec<bool> = (0..active.len()).map(|i| active[i] && has_ct(i)).collect();
+    loop {
+        let roots = (0..useful.len()).filter(|&i| useful[i]).map(|i| body.outputs[i].value);
+        let live = reachable(body, roots);
+        let grown: Vec<bool> =
+            (0..active.len()).map(|i| useful[i] || active[i] && live[body.inputs[i].node.index()]).collect();
+        if grown == useful {
+            return (0..useful.len()).filter(|&i| useful[i]).collect();
+        }
+        useful = grown;
+    }
 }
 
 pub(crate) fn backward(r: &mut Reverse, id: NodeId, node: &Node, cond: &Func, body: &Func) -> Res<()> {

@@ -128,6 +128,11 @@ pub fn extract(func: &Func, name: &str, inputs: &[NewInput], roots: &[Value], re
 /// # Panics
 /// When there are fewer arguments than parameters.
 pub fn inline(dst: &mut Func, src: &Func, args: &[Value]) -> Vec<Value> {
+    inline_all(dst, src, args).1
+}
+
+/// [`inline`], with what stands in `dst` for the first result of every node of `src`.
+pub(crate) fn inline_all(dst: &mut Func, src: &Func, args: &[Value]) -> (Vec<Value>, Vec<Value>) {
     let mut map: Vec<Value> = Vec::with_capacity(src.nodes().len());
     let at = |map: &[Value], v: &Value| {
         let new = map[v.node.index()];
@@ -143,7 +148,8 @@ pub fn inline(dst: &mut Func, src: &Func, args: &[Value]) -> Vec<Value> {
         };
         map.push(new);
     }
-    src.outputs.iter().map(|o| at(&map, &o.value)).collect()
+    let outputs = src.outputs.iter().map(|o| at(&map, &o.value)).collect();
+    (map, outputs)
 }
 
 /// Drops the nodes of a nested function that its outputs do not need and carries out replacements. Inputs stay.

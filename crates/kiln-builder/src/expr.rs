@@ -1,6 +1,5 @@
 //! Handles to values of a graph.
 
-use crate::diagnostics::describe;
 use crate::graph::Graph;
 use kiln_ir::{DType, Diagnostic, Dim, Op, Shape, TensorType, Value};
 use std::fmt;
@@ -95,7 +94,7 @@ impl Expr {
         let Some(p) = &self.place else { return "a poisoned expression".to_owned() };
         let s = self.graph.0.borrow();
         match s.frames.iter().find(|f| f.id == p.frame) {
-            Some(frame) => describe(&frame.func, p.value),
+            Some(frame) => frame.func.describe(p.value),
             None => format!("{} made in a closure that has ended", p.ty),
         }
     }

@@ -179,7 +179,7 @@ fn captures_floats(g: &Graph, name: &str, frames: &[&ClosedFrame]) -> bool {
             if frame.func.ty(*inner).dtype.is_float() {
                 let d = Diagnostic::new("custom_vjp.capture", format!("the closures of \"{name}\" use an outer value"))
                     .label("its gradient would be lost, since the custom derivative does not give it")
-                    .note("outer", crate::diagnostics::describe(&frame.func, *inner))
+                    .note("outer", frame.func.describe(*inner))
                     .help("pass it as an input, or put `stop_gradient` into the inputs' list");
                 g.report(d);
                 return true;

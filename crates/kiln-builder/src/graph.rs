@@ -1,6 +1,5 @@
 //! The graph being recorded: frames, declarations, scopes, and the one place where nodes are made.
 
-use crate::diagnostics::{add_operand_notes, describe};
 use crate::expr::{Expr, Place};
 use crate::init::VariableInit;
 use crate::operand::IntoTensor;
@@ -188,7 +187,7 @@ impl Graph {
             let mut d = Diagnostic::new("placeholder.name", format!("the name \"{name}\" is taken"))
                 .label("feeds go by name, so every placeholder needs its own");
             if let Some(first) = self.0.borrow().frames[0].func.inputs.iter().find(|i| i.name == name) {
-                d = d.note("first", describe(&self.0.borrow().frames[0].func, first.node.into()));
+                d = d.note("first", self.0.borrow().frames[0].func.describe(first.node.into()));
             }
             return self.fail(d.at(&loc));
         }
@@ -384,8 +383,7 @@ impl Graph {
                 results.into_iter().map(|p| Expr::new(self, Some(p))).collect()
             }
             Err(d) => {
-                let d = add_operand_notes(d.at(loc), &frame.func, values);
-                s.diagnostics.push(d);
+                s.diagnostics.push(d.at(loc));
                 drop(s);
                 vec![self.poisoned(); n]
             }

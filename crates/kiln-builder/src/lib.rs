@@ -16,7 +16,6 @@
 
 mod control;
 mod conv;
-mod diagnostics;
 mod dot;
 mod expr;
 mod function;

@@ -195,6 +195,25 @@ fn deep_nesting_is_an_error() {
     assert!(parse(&lists).expect_err("too deep").to_string().contains("nested more than"));
 }
 
+#[test]
+fn repetition_is_bounded() {
+    let long = |piece: &str| piece.repeat(200_000);
+    let cases = [
+        (format!("func @f(%x: f32[n{}]) -> () {{ return }}", long("+n")), "terms"),
+        (format!("func @f() -> () {{ %0 = frob a = 1{} : f32[] return }}", long(", a = 1")), "given twice"),
+        (
+            format!("func @f(%x: f32[]) -> () {{ %0 = reverse %x, dims = [0{}] : f32[] return }}", long(", 0")),
+            "entries",
+        ),
+        (format!("func @f(%x: f32[2{}]) -> () {{ return }}", long(", 2")), "dimensions"),
+        (format!("func @f(%x: f32[]) -> () {{ %0 = reverse %x, dims = {} : f32[] return }}", long("[")), "expected"),
+    ];
+    for (text, message) in cases {
+        let e = parse(&text).expect_err("too much").to_string();
+        assert!(e.contains(message), "{e}");
+    }
+}
+
 /// Changes, removes, duplicates and joins pieces of valid text: whatever comes out, parsing gives a function or errors.
 #[test]
 fn mutated_text_never_panics() {

@@ -45,8 +45,17 @@ impl Cx {
             Some(n) => *n -= 1,
             None => {}
         }
-        self.rules.entry(rule).or_insert(RuleStats { count: 0, level }).count += 1;
+        self.count(rule, level);
         true
+    }
+
+    /// Counts a rewrite that later stages rely on: it applies even when the optimizer was asked to stop.
+    pub fn require(&mut self, rule: &'static str) {
+        self.count(rule, Level::Exact);
+    }
+
+    fn count(&mut self, rule: &'static str, level: Level) {
+        self.rules.entry(rule).or_insert(RuleStats { count: 0, level }).count += 1;
     }
 
     /// Whether a rule of this level could apply, without counting. For rules that have to build something to find out.

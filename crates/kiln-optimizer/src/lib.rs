@@ -4,8 +4,8 @@
 //! straight line of passes, iterated to a fixpoint with a small bound. Every rewrite rule carries the numerics
 //! [`Level`] it needs; the default, [`Level::Exact`], keeps IEEE semantics.
 
-mod context;
 pub mod buffers;
+mod context;
 pub mod fusion;
 mod lit;
 pub mod log;

@@ -53,8 +53,8 @@ pub struct OptimizeOptions {
     pub numerics: Level,
     /// Names of passes (see [`crate::PASSES`]) that do not run.
     pub disable: Vec<String>,
-    /// Stop rewriting after this many rewrites: bisecting this number finds the rewrite that breaks a graph. The
-    /// rewrites that level 0 needs count too.
+    /// Stop rewriting after this many rewrites: bisecting this number finds the rewrite that breaks a graph. Composites are
+    /// inlined and random bits expanded all the same, since later stages rely on it.
     pub stop_after_n_rewrites: Option<u64>,
     /// Limits of constant folding.
     pub fold_budget: FoldBudget,

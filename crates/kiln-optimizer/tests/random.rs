@@ -287,7 +287,7 @@ impl Gen {
 
     fn finish(mut self) -> Func {
         let n = self.values.len();
-        for (i, v) in self.values[n.saturating_sub(6)..].to_vec().into_iter().enumerate() {
+        for (i, v) in self.values[n.saturating_sub(6)..].iter().copied().enumerate() {
             self.f.add_output(format!("y{i}"), v);
         }
         self.f
@@ -342,7 +342,7 @@ fn random_loop(seed: u64) -> Func {
     initial.push(f.constant(Tensor::scalar(start), Loc::UNKNOWN));
     let op = Op::While { cond: Box::new(cond), body: Box::new(g.f) };
     let node = f.push(op, &initial, Loc::UNKNOWN).expect("a valid loop");
-    for (k, v) in f.results(node).collect::<Vec<_>>().into_iter().enumerate() {
+    for (k, v) in f.results(node).enumerate() {
         if g.rng.below(3) > 0 {
             f.add_output(format!("y{k}"), v);
         }

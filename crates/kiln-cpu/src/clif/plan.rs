@@ -144,7 +144,7 @@ fn choose_copies(weight: usize, wide: usize, nested: bool, reduces: bool, extent
         0..=4 if nested => 8,
         0..=8 => 4,
         9..=16 if reduces || nested => 4,
-        9..=120 => 2,
+        9..=60 => 4,
         _ => 1,
     };
     let fitting = (extent / LANES as u64).max(1);

@@ -50,6 +50,11 @@ impl Attrs {
         Ok(())
     }
 
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Every entry has been used.
     pub fn finish(&self) -> Result<()> {
         match self.entries.first() {

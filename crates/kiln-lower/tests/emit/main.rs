@@ -5,3 +5,4 @@ mod driver;
 mod fused;
 mod graph;
 mod ops;
+mod random;

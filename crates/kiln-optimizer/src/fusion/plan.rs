@@ -52,6 +52,9 @@ fn singletons(func: &Func) -> FusionPlan {
 
 pub(super) type GroupId = usize;
 
+/// Most reductions that join a row kernel one after the other.
+const MAX_ROW_REDUCTIONS: usize = 6;
+
 /// A group under construction.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
@@ -119,6 +122,10 @@ impl Draft {
             form: self.form,
         }
     }
+}
+
+fn is_reduction(op: &Op) -> bool {
+    matches!(op, Op::Reduce { .. } | Op::ArgReduce { .. })
 }
 
 fn pieces(op: &Op) -> u32 {
@@ -295,6 +302,8 @@ impl<'f> Planner<'f> {
             {
                 self.groups[g].form = Form::Rows { rows, cols: n / rows };
             }
+            // Merging must see that the others wait for it.
+            self.groups[g].outputs.extend(self.func.results(id));
             let mut written = self.fetched[id.index()];
             for r in readers.iter().filter(|r| r.group != g) {
                 // Readers of the same space become part of the kernel.
@@ -304,8 +313,11 @@ impl<'f> Planner<'f> {
                 }
                 written = true;
             }
-            if written {
-                self.groups[g].outputs.extend(self.func.results(id));
+            if !written {
+                let outputs = &mut self.groups[g].outputs;
+                self.func.results(id).for_each(|v| {
+                    outputs.remove(&v);
+                });
             }
             return true;
         }
@@ -314,7 +326,7 @@ impl<'f> Planner<'f> {
 
     /// Merges a reader of a node into the group that computes it.
     fn absorb_reader(&mut self, id: NodeId, g: GroupId, h: GroupId) -> bool {
-        if !self.merge(g, h) {
+        if !self.merge(g, h, Some(id)) {
             return false;
         }
         for v in self.func.results(id) {
@@ -352,7 +364,7 @@ impl<'f> Planner<'f> {
     fn joined_form(&self, id: NodeId, g: GroupId, at: At) -> Option<Form> {
         let node = self.func.node(id);
         let group = &self.groups[g];
-        if !matches!(node.op, Op::Reduce { .. } | Op::ArgReduce { .. }) {
+        if !is_reduction(&node.op) {
             return Some(group.form);
         }
         let kept = elements(self.func, id.into());
@@ -369,7 +381,11 @@ impl<'f> Planner<'f> {
             Form::Elementwise { elements: n } if !trailing && n == kept => Some(Form::Reduction { elements: n }),
             // Few long rows are reduced in two stages, which takes reductions that do not depend on each other.
             Form::Rows { rows, cols: c } if rows < 32 && rows * c >= 1 << 16 => None,
-            Form::Rows { rows, cols: c } if trailing && kept == rows && c == cols => Some(group.form),
+            Form::Rows { rows, cols: c } if trailing && kept == rows && c == cols => {
+                // Each further reduction is another loop over the row that computes again what it needs.
+                let reductions = group.nodes.keys().filter(|n| is_reduction(&self.func.node(**n).op)).count();
+                (reductions < MAX_ROW_REDUCTIONS).then_some(group.form)
+            }
             Form::Reduction { elements: n } if !trailing && kept == n => {
                 let axes = match &node.op {
                     Op::Reduce { axes, .. } => axes.to_vec(),

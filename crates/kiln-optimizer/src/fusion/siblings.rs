@@ -2,7 +2,7 @@
 
 use super::plan::{GroupId, MAX_PIECES, Planner};
 use super::{Form, GroupKind, elements};
-use kiln_ir::{Op, Value};
+use kiln_ir::{NodeId, Op, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Of the readers of one value, how many neighbours are tried.
@@ -103,8 +103,9 @@ impl Planner<'_> {
         })
     }
 
-    /// Makes two groups one, if that is possible without a cycle. The result is in `g`.
-    pub(super) fn merge(&mut self, g: GroupId, h: GroupId) -> bool {
+    /// Makes two groups one, if that is possible without a cycle. The result is in `g`. Neither may read from the other,
+    /// except for the results of `inside`.
+    pub(super) fn merge(&mut self, g: GroupId, h: GroupId, inside: Option<NodeId>) -> bool {
         let Some(form) = self.common_form(g, h) else { return false };
         if g == h {
             return false;
@@ -121,13 +122,13 @@ impl Planner<'_> {
         }
         let (first, last) = if a.pos < b.pos { (g, h) } else { (h, g) };
         let (p, q) = (self.groups[first].pos, self.groups[last].pos);
-        if self.groups[first].outputs.iter().any(|v| self.groups[last].inputs.contains(v)) {
+        if self.groups[first].outputs.iter().any(|v| Some(v.node) != inside && self.groups[last].inputs.contains(v)) {
             return false;
         }
         // Either the first can wait for the last, or what the last reads is there when the first runs.
         let pos = if self.first_reader(first, last).is_none_or(|r| r > q) {
             q
-        } else if self.groups[last].inputs.iter().all(|v| self.producer_pos(*v).is_none_or(|r| r < p)) {
+        } else if self.ready(last, p, inside) {
             p
         } else {
             return false;
@@ -141,6 +142,12 @@ impl Planner<'_> {
         (a.form, a.pos, a.window) = (form, pos, a.window || moved.window);
         a.pieces += moved.pieces;
         true
+    }
+
+    /// True when what a group reads is there at a position.
+    fn ready(&self, g: GroupId, pos: u64, inside: Option<NodeId>) -> bool {
+        let mut inputs = self.groups[g].inputs.iter().filter(|v| Some(v.node) != inside);
+        inputs.all(|v| self.producer_pos(*v).is_none_or(|p| p < pos))
     }
 
     /// The position of the group that writes a value; `None` for what is in memory anyway or not yet planned.
@@ -166,7 +173,7 @@ impl Planner<'_> {
                 for j in i + 1..list.len().min(i + TRIED) {
                     let (g, h) = (self.now(list[i]), self.now(list[j]));
                     if g != h {
-                        self.merge(g, h);
+                        self.merge(g, h, None);
                     }
                 }
             }

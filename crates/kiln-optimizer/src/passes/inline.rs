@@ -2,7 +2,6 @@
 //! autodiff; behind autodiff it only stands in the way.
 
 use crate::context::Cx;
-use crate::options::Level;
 use crate::rewrite::{Values, contains, mapped, set_signature, take_node};
 use kiln_ir::{Func, Node, NodeId, Op, Value};
 use std::sync::Arc;
@@ -22,7 +21,8 @@ fn inline(mut old: Func, cx: &mut Cx) -> Func {
             *v = mapped(&map, *v);
         }
         let values = match node.op {
-            Op::Composite { body, .. } if cx.fire("composite", Level::Exact) => {
+            Op::Composite { body, .. } => {
+                cx.require("composite");
                 // A composite's own body first: its nodes land here without another visit.
                 let body = inline(*body, cx);
                 splice(&mut new, body, &node.operands, node.name.as_ref())

@@ -5,7 +5,6 @@
 //! ones share a block between neighbours along one dimension.
 
 use crate::context::Cx;
-use crate::options::Level;
 use crate::rewrite::{Sizes, Values, contains, mapped, set_signature, take_node};
 use kiln_ir::op::{Axes, CompareDirection};
 use kiln_ir::{BinaryOp, DType, Diagnostic, Dim, Func, Loc, Node, NodeId, Op, Shape, Tensor, TensorType, Value};
@@ -29,7 +28,7 @@ fn rewrite(mut old: Func, cx: &mut Cx) -> Func {
             *region = rewrite(std::mem::take(region), cx);
         }
         let expansion = match &node.op {
-            Op::RngBitGenerator { ty, .. } => Plan::of(ty).filter(|_| cx.fire("threefry", Level::Exact)),
+            Op::RngBitGenerator { ty, .. } => Plan::of(ty).inspect(|_| cx.require("threefry")),
             _ => None,
         };
         let values = match expansion {

@@ -82,7 +82,7 @@ fn keeps_values(from: DType, to: DType) -> bool {
         }
         (false, false) => {
             let widened = to.bits() > from.bits();
-            (from.is_signed_int() == to.is_signed_int() && widened) || (from.is_unsigned_int() && widened)
+            widened && (from.is_unsigned_int() || to.is_signed_int())
         }
     }
 }

@@ -140,14 +140,14 @@ fn slice_of_concat(rw: &mut Rewriter, x: Value, dim: usize, b: &Bounds) -> Optio
         }
         begin = end;
     }
-    match kept.as_slice() {
-        &[(p, begin, _)] => {
+    match *kept.as_slice() {
+        [(p, begin, _)] => {
             let mut inner = b.clone();
             inner.start[dim] -= begin;
             inner.limit[dim] = last + 1 - begin;
             if rw.fire("slice of one concatenated part", Level::Exact) { push_slice(rw, p, &inner) } else { None }
         }
-        &[(_, begin, _), .., (_, _, end)] if kept.len() < parts.len() => {
+        [(_, begin, _), .., (_, _, end)] if kept.len() < parts.len() => {
             let whole = b.start[dim] == begin && b.limit[dim] == end && b.strides[dim] == 1;
             if !whole || !rw.fire("slice of whole concatenated parts", Level::Exact) {
                 return None;
