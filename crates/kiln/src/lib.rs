@@ -59,3 +59,8 @@ pub mod prelude {
     #[cfg(feature = "compiler")]
     pub use kiln_nn::optim;
 }
+
+/// The README's example, compiled and run as a documentation test.
+#[cfg(all(doctest, feature = "compiler"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
