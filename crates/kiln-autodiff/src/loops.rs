@@ -4,10 +4,11 @@
 //!
 //! - When the number of iterations is known before it runs (a counter from a literal in literal steps against a literal, or
 //!   from 0 in steps of 1 against the size of a dimension: what `fori_loop` and `scan` make), the loop is built again with
-//!   one more state per value that the gradient needs: a stack of that value in every iteration. The reverse loop reads the
-//!   stacks from the end and runs each iteration's body again for its inner values. Linear time; memory is iterations times
-//!   the needed state. States that only pass through (captured values) are not stacked, nor are those whose values the
-//!   gradient does not need, such as the buffers that a scan fills.
+//!   stacks as further states: of the states that the gradient needs, as they are at the beginning of every iteration, and of
+//!   what the gradient needs of the body's products, reductions and transcendental functions. The reverse loop reads the
+//!   stacks from the end and computes the rest, which is cheap, again. Linear time; memory is iterations times what is saved.
+//!   States that only pass through (captured values) are not stacked, nor are those whose values the gradient does not need,
+//!   such as the buffers that a scan fills.
 //! - Otherwise the iterations are counted by running the loop, and the reverse loop computes the state of iteration `i` again
 //!   from the start. Exact, no memory beyond the state, but quadratic in the number of iterations.
 
@@ -15,10 +16,11 @@ use crate::activity::loop_states;
 use crate::branches::{give, nested};
 use crate::emit::{Emit, Res, int_literal};
 use crate::forward::{self, Forward};
-use crate::rebuild::{cleaned, inline, reachable};
+use crate::rebuild::{NewInput, Replaced, cleaned, extract, inline, inline_all, reachable};
 use crate::reverse::{self, Reverse};
 use kiln_ir::op::CompareDirection;
-use kiln_ir::{BinaryOp, DType, Dim, Func, Node, NodeId, Op, TensorType, Value};
+use kiln_ir::{BinaryOp, DType, Dim, Func, InputKind, Node, NodeId, Op, TensorType, UnaryOp, Value};
+use std::collections::HashMap;
 
 /// A loop whose number of iterations is known before it runs.
 struct Counted {
@@ -170,7 +172,7 @@ fn save_costly(f: &Func, body: &Func, inside: &[Value], replaced: &Replaced) -> 
     let mut needed = vec![false; f.nodes().len()];
     f.outputs.iter().for_each(|o| needed[o.value.node.index()] = true);
     let mut cut = Vec::new();
-    for (id, node) in f.iter().rev().filter(|(id, _)| body_node.contains_key(id) || !replaced.iter().any(|r| r.0 == *id)) {
+    for (id, node) in f.iter().rev() {
         if !needed[id.index()] {
             continue;
         }
@@ -215,8 +217,8 @@ fn useful(body: &Func, active: Vec<bool>, has_ct: impl Fn(usize) -> bool) -> Vec
 
 pub(crate) fn backward(r: &mut Reverse, id: NodeId, node: &Node, cond: &Func, body: &Func) -> Res<()> {
     let starts: Vec<bool> = node.operands.iter().map(|v| r.wants(*v)).collect();
-    let active: Vec<usize> =
-        loop_states(body, starts).iter().enumerate().filter(|(_, a)| **a).map(|(i, _)| i).collect();
+    let has_ct = |i: usize| r.ct(Value { node: id, result: i as u32 }).is_some();
+    let active = useful(body, loop_states(body, starts), has_ct);
     let mut cts = Vec::new();
     for &i in &active {
         cts.push(r.ct_or_zeros(Value { node: id, result: i as u32 })?);
@@ -255,7 +257,7 @@ fn counted_backward(
     cts: Vec<Value>,
     c: &Counted,
 ) -> Res<Vec<Value>> {
-    let step = reverse_step(node, body, active)?;
+    let step = reverse_step(node, body, active, true)?;
     let fixed = invariants(body);
     let source = |i: usize| match step.needs[i] {
         _ if i == c.counter => Source::Counter,
@@ -265,7 +267,7 @@ fn counted_backward(
     };
     let sources: Vec<Source> = (0..body.inputs.len()).map(source).collect();
     let stacked: Vec<usize> = (0..sources.len()).filter(|&i| sources[i] == Source::Stack).collect();
-    let (saving, stacks) = saving_loop(r, node, (cond, body), &stacked, c)?;
+    let (saving, stacks) = saving_loop(r, node, (cond, body), (&stacked, &step.saved), c)?;
     if let Some(new) = saving {
         r.replaced.push((id, new));
     }
@@ -312,6 +314,9 @@ fn counted_backward(
         });
     }
     args.extend(&state[1..1 + cts.len()]);
+    for k in 0..step.saved.len() {
+        args.push(e.row(state[stacks_at + stacked.len() + k], at)?);
+    }
     let next = e.add(state[0], one)?;
     let back = inline(&mut rb, &step.func, &args);
     give(&mut rb, [next].into_iter().chain(back).chain(state[trips_at..].iter().copied()));
@@ -337,21 +342,23 @@ fn count_at(e: &mut Emit, at: Value, c: &Counted) -> Res {
     e.add(scaled, start)
 }
 
-/// The loop once more, with a stack of each of these states' values at the beginning of every iteration.
+/// The loop once more, with a stack of each of these states' values at the beginning of every iteration, and of what these
+/// nodes of the body compute in it.
 fn saving_loop(
     r: &mut Reverse,
     node: &Node,
     (cond, body): (&Func, &Func),
-    stacked: &[usize],
+    (stacked, saved): (&[usize], &[NodeId]),
     c: &Counted,
 ) -> Res<(Option<NodeId>, Vec<Value>)> {
-    if stacked.is_empty() {
+    if stacked.is_empty() && saved.is_empty() {
         return Ok((None, Vec::new()));
     }
     let m = body.inputs.len();
     let mut init = node.operands.to_vec();
-    for &i in stacked {
-        let mut ty = body.inputs[i].ty.clone();
+    let state_types = stacked.iter().map(|&i| &body.inputs[i].ty);
+    for ty in state_types.chain(saved.iter().map(|id| &body.node(*id).types[0])) {
+        let mut ty = ty.clone();
         ty.shape.insert(0, c.trips.clone());
         init.push(r.e.zeros(&ty)?);
     }
@@ -361,7 +368,7 @@ fn saving_loop(
     give(&mut sc, test);
 
     let (mut sb, state) = nested("body", types.iter().cloned(), &node.loc);
-    let new = inline(&mut sb, body, &state[..m]);
+    let (inside, new) = inline_all(&mut sb, body, &state[..m]);
     let mut e = Emit { f: &mut sb, loc: node.loc.clone() };
     let dtype = types[c.counter].dtype;
     let mut at = state[c.counter];
@@ -374,8 +381,9 @@ fn saving_loop(
         at = e.div(at, step)?;
     }
     let mut filled = Vec::new();
-    for (k, &i) in stacked.iter().enumerate() {
-        filled.push(e.set_row(state[m + k], state[i], at)?);
+    let rows = stacked.iter().map(|&i| state[i]).chain(saved.iter().map(|id| inside[id.index()]));
+    for (k, row) in rows.enumerate() {
+        filled.push(e.set_row(state[m + k], row, at)?);
     }
     give(&mut sb, new.into_iter().chain(filled));
     let op = Op::While { cond: Box::new(sc), body: Box::new(sb) };
@@ -392,7 +400,7 @@ fn recomputed_backward(
     active: &[usize],
     cts: Vec<Value>,
 ) -> Res<Vec<Value>> {
-    let step = reverse_step(node, body, active)?;
+    let step = reverse_step(node, body, active, false)?;
     let m = body.inputs.len();
     let loc = &node.loc;
     let index = TensorType::scalar(DType::I64);

@@ -1,6 +1,6 @@
 //! Copying parts of functions: what outputs need, under new inputs; or a whole function into another.
 
-use kiln_ir::{Func, InputKind, Loc, Node, NodeId, Op, TensorType, Value};
+use kiln_ir::{Func, Input, InputKind, Loc, Node, NodeId, Op, TensorType, Value};
 use std::collections::HashMap;
 
 /// Loops that were built again with saved states: (old node, new node whose first results equal the old one's).
@@ -9,7 +9,8 @@ pub type Replaced = [(NodeId, NodeId)];
 /// An input of an extracted function.
 #[derive(Clone, Debug)]
 pub struct NewInput {
-    /// The parameter's value in the old function, if it exists there.
+    /// The value in the old function that it stands for: a parameter's, or that of a node of one result, which is then not
+    /// copied.
     pub old: Option<Value>,
     /// Name in the new function.
     pub name: String,
@@ -19,6 +20,19 @@ pub struct NewInput {
     pub kind: InputKind,
     /// Where the user declared it.
     pub loc: Loc,
+}
+
+impl NewInput {
+    /// The same input in another function.
+    pub fn of(input: &Input) -> NewInput {
+        NewInput {
+            old: Some(input.node.into()),
+            name: input.name.clone(),
+            ty: input.ty.clone(),
+            kind: input.kind.clone(),
+            loc: input.loc.clone(),
+        }
+    }
 }
 
 /// What [`extract`] gives.
@@ -154,17 +168,7 @@ pub(crate) fn inline_all(dst: &mut Func, src: &Func, args: &[Value]) -> (Vec<Val
 
 /// Drops the nodes of a nested function that its outputs do not need and carries out replacements. Inputs stay.
 pub(crate) fn cleaned(func: &Func, replaced: &Replaced) -> Func {
-    let inputs: Vec<NewInput> = func
-        .inputs
-        .iter()
-        .map(|i| NewInput {
-            old: Some(i.node.into()),
-            name: i.name.clone(),
-            ty: i.ty.clone(),
-            kind: i.kind.clone(),
-            loc: i.loc.clone(),
-        })
-        .collect();
+    let inputs: Vec<NewInput> = func.inputs.iter().map(NewInput::of).collect();
     let roots: Vec<Value> = func.outputs.iter().map(|o| o.value).collect();
     let Extracted { func: mut new, roots, .. } = extract(func, &func.name, &inputs, &roots, replaced);
     for (o, value) in func.outputs.iter().zip(roots) {

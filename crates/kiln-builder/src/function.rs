@@ -244,13 +244,7 @@ impl FunctionSpec {
             .chain(used(true))
             .filter(|d| live[d.value.node.index()])
             .filter_map(|d| root.inputs.iter().find(|i| Value::from(i.node) == d.value))
-            .map(|i| NewInput {
-                old: Some(i.node.into()),
-                name: i.name.clone(),
-                ty: i.ty.clone(),
-                kind: i.kind.clone(),
-                loc: i.loc.clone(),
-            })
+            .map(NewInput::of)
             .collect();
         let mut made = extract(root, &self.name, &inputs, &roots, &s.frames[0].replaced);
         let index_of =
