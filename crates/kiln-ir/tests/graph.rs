@@ -109,3 +109,26 @@ fn extract_takes_what_outputs_need() {
         "func @f(%s: u64[2]) -> (bits: u32[2]) {\n  %0:2 = rng_bit_generator %s, algorithm = three_fry : (u64[2], u32[2])\n  return %0#1\n}\n"
     );
 }
+
+/// Large functions go through everything in one walk each: seconds here would mean quadratic work.
+#[test]
+fn large_functions_are_no_problem() {
+    let mut f = Func::new("chain");
+    let ty = kiln_ir::TensorType::new(kiln_ir::DType::F32, kiln_ir::dims!["n", 4]);
+    let x = f.add_input("x", ty, kiln_ir::InputKind::Feed, kiln_ir::Loc::UNKNOWN);
+    let mut y = x;
+    for i in 0..100_000 {
+        let op = BinaryOp::ALL[[0, 4, 6, 13][i % 4]];
+        y = f.push1(Op::Binary(op), &[y, x], kiln_ir::Loc::UNKNOWN).expect("types fit");
+    }
+    f.add_output("y", y);
+    let time = std::time::Instant::now();
+    verify(&f).expect("valid");
+    let g = rebuild(&f, |_, _, _, _| Ok(None)).expect("nothing changes");
+    assert_eq!(g.users().of(NodeId(0)).len(), 100_001);
+    assert_eq!(parse(&print(&g)).expect("parses").without_dead_nodes(), f);
+    let env = [("n".into(), 3)].into_iter().collect();
+    assert_eq!(kiln_ir::specialize::specialize(&f, &env).expect("fits").nodes().len(), f.nodes().len());
+    // About a second on a busy machine; quadratic work would take minutes.
+    assert!(time.elapsed().as_secs() < 30, "{:?}", time.elapsed());
+}
