@@ -28,23 +28,36 @@ pub(super) fn find(cx: &Context<'_>, out: &mut Emitted) {
 }
 
 fn in_place(launches: &[Launch], input: Value, output: Value) -> bool {
-    let mut stored = false;
+    let mut stored: Vec<(i64, i64)> = Vec::new();
     for l in launches {
         let find = |v| l.args.iter().position(|a| *a == Operand::Value(v)).map(|i| Buf::Param(i as u32));
         let (from, to) = (find(input), find(output));
-        if from.is_some() && stored {
+        // A buffer that the kernel lacks matches nothing.
+        let none = Buf::Param(u32::MAX);
+        let (from, to) = (from.unwrap_or(none), to.unwrap_or(none));
+        let mut w = Walk { from, to, path: Vec::new(), loads: Vec::new(), stores: Vec::new(), ok: true };
+        w.visit(&l.kernel.body);
+        // What an earlier launch stored must not be loaded as input.
+        let meets = |t: &Touch| stored.iter().any(|s| t.reach(0).is_none_or(|r| r.0 <= s.1 && s.0 <= r.1));
+        if !w.ok || w.loads.iter().any(meets) {
             return false;
         }
-        stored |= to.is_some();
-        if let (Some(from), Some(to)) = (from, to) {
-            let mut w = Walk { from, to, path: Vec::new(), loads: Vec::new(), stores: Vec::new(), ok: true };
-            w.visit(&l.kernel.body);
-            if !w.ok {
-                return false;
-            }
-        }
+        stored.extend(w.stores.iter().map(|t| t.reach(0).unwrap_or((i64::MIN, i64::MAX))));
     }
     true
+}
+
+impl Touch {
+    /// Bounds of the index over the loops from number `from` on; `None` when it is dynamic.
+    fn reach(&self, from: usize) -> Option<(i64, i64)> {
+        let (mut lo, mut hi) = (self.index.offset, self.index.offset);
+        for &(axis, extent) in &self.path[from..] {
+            let reach = self.index.stride(axis) * (extent.max(1) - 1) as i64;
+            lo += reach.min(0);
+            hi += reach.max(0);
+        }
+        self.index.dynamic.is_empty().then_some((lo, hi))
+    }
 }
 
 struct Walk {
@@ -86,21 +99,9 @@ impl Walk {
 /// True when a load that comes before a store in the program touches the stored elements only in the same iteration of the
 /// loops around both.
 fn ordered(load: &Touch, store: &Touch) -> bool {
-    if !load.index.dynamic.is_empty() || !store.index.dynamic.is_empty() {
-        return false;
-    }
     let common = load.path.iter().zip(&store.path).take_while(|(a, b)| a == b).count();
     let around = &store.path[..common];
-    let rest = |t: &Touch| {
-        let (mut lo, mut hi) = (t.index.offset, t.index.offset);
-        for &(axis, extent) in &t.path[common..] {
-            let reach = t.index.stride(axis) * (extent.max(1) - 1) as i64;
-            lo += reach.min(0);
-            hi += reach.max(0);
-        }
-        (lo, hi)
-    };
-    let (a, b) = (rest(load), rest(store));
+    let (Some(a), Some(b)) = (load.reach(common), store.reach(common)) else { return false };
     let mut span = a.1.max(b.1) - a.0.min(b.0) + 1;
     let mut strides = Vec::new();
     for &(axis, extent) in around.iter().filter(|a| a.1 > 1) {

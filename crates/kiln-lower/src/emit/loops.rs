@@ -487,16 +487,15 @@ pub(super) fn elementwise(cx: &Context<'_>, out: &mut Emitted) -> Emit<()> {
     let shape = cx.sizes(first);
     let regions = regions(cx, &outputs, &shape);
     let parallel = worth_parallel(index::count(&shape));
+    let regions = if parallel { divisible(regions, &shape) } else { regions };
     let whole = regions.len() == 1;
     let body = |e: &mut Emitter<'_>, region: &Region| {
-        let strides = index::strides(&shape);
+        // Axes are split as suits values of the region's size: operands of a concatenation or padding.
+        let sizes: index::Sizes = region.iter().map(|r| r.1).collect();
+        let (total, strides) = (index::count(&sizes), index::strides(&sizes));
         let (mut axes, mut idx) = (Vec::new(), Idx::new());
         for (d, &(start, size)) in region.iter().enumerate() {
-            let (a, ix) = if size == shape[d] {
-                e.dim_axes(0, &e.cx.factors(index::count(&shape), strides[d], size))
-            } else {
-                e.dim_axes(0, &[size])
-            };
+            let (a, ix) = e.dim_axes(0, &e.cx.factors(total, strides[d], size));
             axes.extend(a);
             idx.push(index::offset(&ix, start));
         }
@@ -519,6 +518,22 @@ pub(super) fn elementwise(cx: &Context<'_>, out: &mut Emitted) -> Emit<()> {
         });
     }
     regions.iter().try_for_each(|r| launch(cx, out, |e, _| body(e, r)))
+}
+
+/// Cuts a rest off a space that does not divide into equal chunks for threads.
+fn divisible(regions: Vec<Region>, shape: &[i64]) -> Vec<Region> {
+    const LANES: i64 = 16;
+    let splits = regions.len() == 1 && shape[0] >= 2 * LANES && chunk_of(index::count(shape)).is_none();
+    if !splits {
+        return regions;
+    }
+    let main = shape[0] - shape[0] % LANES;
+    let part = |start, size| {
+        let mut r = regions[0].clone();
+        r[0] = (start, size);
+        r
+    };
+    [part(0, main), part(main, shape[0] - main)].into_iter().filter(|r| r[0].1 > 0).collect()
 }
 
 /// Divides the space where a concatenation or padding at the root changes from one operand to the next.

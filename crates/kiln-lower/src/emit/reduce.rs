@@ -9,7 +9,6 @@ use kiln_ir::op::{ArgKind, Axes, CompareDirection, Reducer};
 use kiln_ir::{BinaryOp, DType, Func, Node, NodeId, Op, Value};
 use kiln_loops::{AxisId, Index, Stmt, Var};
 use kiln_optimizer::fusion::Group;
-use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 /// The reductions of a group, in batches that one loop computes: same operand shape, same dimensions, none depending on
@@ -138,8 +137,8 @@ impl Emitter<'_> {
         Ok(own.expect("a batch holds its members"))
     }
 
-    /// Axes for the reduced dimensions, and the operand's index. `part`: index and size of the part of the first reduced
-    /// dimension to run over.
+    /// Axes for the reduced dimensions, and the operand's index. `part`: first index and size of the part of the first of
+    /// `reduced` to run over.
     fn reduced_axes(
         &mut self,
         level: usize,
@@ -251,7 +250,7 @@ fn kept_in_lanes(cx: &Context<'_>) -> bool {
     })
 }
 
-/// First stage of a large reduction to few results: partial results of parts of the first reduced dimension, one row of a
+/// First stage of a large reduction to few results: partial results of parts of the largest reduced dimension, one row of a
 /// temporary per part. Returns what the second stage needs; nothing when one stage is better. The parts depend on sizes only.
 pub(super) fn two_stage(cx: &Context<'_>, least: i64, out: &mut Emitted) -> Emit<BTreeMap<NodeId, (u32, i64)>> {
     let none = BTreeMap::new();
@@ -260,16 +259,18 @@ pub(super) fn two_stage(cx: &Context<'_>, least: i64, out: &mut Emitted) -> Emit
     let Op::Reduce { axes, .. } = &node.op else { return Ok(none) };
     let sizes = cx.sizes(node.operands[0]);
     let (total, kept) = (index::count(&sizes), cx.count(batch[0].into()));
-    let Some(&first) = axes.iter().find(|d| sizes[**d] > 1) else { return Ok(none) };
+    let Some(&first) = axes.iter().max_by_key(|d| (sizes[**d], std::cmp::Reverse(**d))) else { return Ok(none) };
     if total < 1 << 16 || kept == 0 || total / kept < least {
         return Ok(none);
     }
     let n = sizes[first];
-    let parts = (total / 16384).clamp(2, 64).min(n / 2).min(total / kept / 16);
-    if parts < 2 {
+    let wanted = (total / 16384).clamp(2, 64).min(total / kept / 16).min(n / 2);
+    if wanted < 2 {
         return Ok(none);
     }
-    let (size, rest) = (n / parts, n % parts);
+    let least_size = (n + wanted - 1) / wanted;
+    let size = (least_size..2 * least_size).find(|s| n % s == 0).unwrap_or(least_size);
+    let (parts, rest) = (n / size, n % size);
     let rows = parts + i64::from(rest > 0);
     let mut partials = BTreeMap::new();
     for &id in batch {
@@ -310,7 +311,6 @@ impl Stage<'_> {
         // A part always starts at a multiple of the size of the equal parts.
         let equal = if from == 0 { size } else { (sizes[self.first] - size) / from };
         let start = index::scale(&index::offset(&part, from), equal);
-        let order: SmallVec<[usize; 4]> = dims.iter().copied().filter(|d| sizes[*d] > 1).collect();
         let lanes = kept_in_lanes(cx);
         e.root_nest(axes, lanes, parts > 1 && worth_parallel(whole * parts), |e| {
             let level = e.top();
@@ -320,7 +320,8 @@ impl Stage<'_> {
                 let init = e.constant(identity(*reducer, dtype_of(cx.node(m)).compute_type()));
                 folds.push((*reducer, init));
             }
-            let reduced: Axes = order.iter().copied().chain(dims.iter().copied().filter(|d| sizes[*d] <= 1)).collect();
+            let others = dims.iter().copied().filter(|d| *d != self.first);
+            let reduced: Axes = std::iter::once(self.first).chain(others).collect();
             let (inner, full) = e.reduced_axes(level + 1, &sizes, &reduced, &idx, Some((&start, size)));
             let values = e.fold(level, inner, true, &folds, |e| {
                 self.batch.iter().map(|m| e.elem(cx.node(*m).operands[0], &full)).collect()

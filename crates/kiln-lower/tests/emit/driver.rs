@@ -77,7 +77,6 @@ pub fn check_data(g: G, data: Data) -> Run {
 
 /// What a fused run looked like.
 pub struct Run {
-    pub plan: FusionPlan,
     pub text: String,
     /// Launches of generated kernels.
     pub launches: usize,
@@ -97,7 +96,7 @@ pub fn check_with(g: G, inputs: &[Tensor]) -> Run {
     let (got, launches, aliases) = execute(&f, &fused, inputs);
     compare(&f, &expected, &got, &fused.describe(&f));
     let groups = fused.groups.iter().filter(|g| g.kind == GroupKind::Kernel).count();
-    Run { text: fused.describe(&f), plan: fused, launches, groups, aliases }
+    Run { text: fused.describe(&f), launches, groups, aliases }
 }
 
 /// Everything read was computed before; every value is written once; outputs are written.
@@ -254,8 +253,9 @@ fn compare(f: &Func, expected: &[Tensor], got: &[Tensor], what: &str) {
 }
 
 fn difference(e: &Tensor, g: &Tensor, tolerance: f64) -> Option<String> {
-    let wide =
-        |t: &Tensor| kiln_interp::eval_op(&Op::Convert(DType::F64), &[t.clone()]).unwrap()[0].to_vec::<f64>().unwrap();
+    let wide = |t: &Tensor| {
+        kiln_interp::eval_op(&Op::Convert(DType::F64), std::slice::from_ref(t)).unwrap()[0].to_vec::<f64>().unwrap()
+    };
     if !e.dtype().is_float() {
         let at = e.bytes().iter().zip(g.bytes()).position(|(a, b)| a != b)? / e.dtype().size();
         return Some(format!("element {at}: expected {}, found {}", wide(e)[at], wide(g)[at]));

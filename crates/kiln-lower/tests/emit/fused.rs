@@ -429,7 +429,9 @@ fn concatenations_with_producers_and_epilogue() {
     let c = g.op(Op::Concatenate(1), &[x, y]);
     let n = g.un(UnaryOp::Negate, c);
     g.out(n);
-    kernels(&check(g), 1, 2);
+    let r = check(g);
+    kernels(&r, 1, 2);
+    assert!(r.aliases.is_empty(), "parts have other shapes");
 }
 
 #[test]
@@ -445,5 +447,18 @@ fn narrow_floats_round_after_every_operator() {
         g.out(d);
         g.out(s);
         check(g);
+    }
+}
+
+#[test]
+fn sizes_without_divisors_run_in_parallel_and_in_place() {
+    for shape in [&[20_011][..], &[131, 137]] {
+        let mut g = G::new();
+        let (x, y) = (g.x(shape), g.x(shape));
+        let z = g.sub(x, y);
+        g.out(z);
+        let r = check(g);
+        kernels(&r, 1, 2);
+        assert_eq!(r.aliases.len(), 2);
     }
 }

@@ -5,4 +5,5 @@ mod driver;
 mod fused;
 mod graph;
 mod ops;
+mod plans;
 mod random;

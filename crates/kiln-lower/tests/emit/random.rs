@@ -35,7 +35,7 @@ impl Random {
             let k = self.below(same.len());
             return same[k];
         }
-        let kept: Vec<usize> = (0..shape.len()).filter(|_| self.rng.next() % 2 == 0).collect();
+        let kept: Vec<usize> = (0..shape.len()).filter(|_| self.below(2) == 0).collect();
         let small: Vec<usize> = kept.iter().map(|d| shape[*d]).collect();
         let found =
             self.values.iter().copied().find(|o| self.g.f.ty(*o).dtype == ty.dtype && self.g.shape(*o) == small);
@@ -77,7 +77,7 @@ impl Random {
             }
             8 => {
                 let n: usize = shape.iter().product();
-                let d = [2, 3, 4, 8].into_iter().find(|d| n > 0 && n % d == 0);
+                let d = [2, 3, 4, 8].into_iter().find(|d| n > 0 && n.is_multiple_of(*d));
                 match d {
                     Some(d) => self.g.reshape(v, &[d, n / d]),
                     None => self.g.reshape(v, &[n]),
@@ -114,7 +114,7 @@ impl Random {
                 let p = self.g.op(Op::Convert(dtype), &[p]);
                 let amounts: Vec<i64> = (0..rank).map(|_| self.below(4) as i64 - 1).collect();
                 let high: Vec<i64> = amounts.iter().map(|a| (*a).max(0)).collect();
-                if shape.iter().any(|n| *n == 0) {
+                if shape.contains(&0) {
                     v
                 } else {
                     let interior: Vec<i64> = (0..rank).map(|_| i64::from(self.below(5) == 0)).collect();

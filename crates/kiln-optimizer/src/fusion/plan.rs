@@ -440,7 +440,15 @@ impl<'f> Planner<'f> {
             | Op::Reverse(_)
             | Op::Slice { .. }
             | Op::DynamicSlice { .. }
-            | Op::Gather(_) => at != At::Many || op_cost(node) < EXPENSIVE,
+            | Op::Gather(_) => {
+                let again = match at {
+                    At::Lead(_) | At::Once => false,
+                    At::Many => true,
+                    // Lanes run over what is kept, so a value per reduced row is computed again for all of them.
+                    At::Operand(k) => self.reduced_elements(g) != k,
+                };
+                !again || self.recompute[id.index()].cost < EXPENSIVE
+            }
             Op::Parameter(_)
             | Op::Constant(_)
             | Op::OptimizationBarrier

@@ -103,6 +103,12 @@ impl Planner<'_> {
         })
     }
 
+    /// Number of elements that the reductions of a group fold.
+    pub(super) fn reduced_elements(&self, g: GroupId) -> usize {
+        let size = |d: &Option<i64>| d.and_then(|d| usize::try_from(d).ok()).unwrap_or(0);
+        self.reduction_key(g).map_or(usize::MAX, |k| k.0.iter().map(size).product())
+    }
+
     /// Makes two groups one, if that is possible without a cycle. The result is in `g`. Neither may read from the other,
     /// except for the results of `inside`.
     pub(super) fn merge(&mut self, g: GroupId, h: GroupId, inside: Option<NodeId>) -> bool {
@@ -185,9 +191,7 @@ impl Planner<'_> {
         let n = match self.groups[g].form {
             Form::Elementwise { elements } => elements,
             Form::Rows { rows, cols } => rows * cols,
-            Form::Reduction { .. } => {
-                self.reduction_key(g).map_or(usize::MAX, |k| k.0.iter().map(|d| d.map_or(0, |d| d as usize)).product())
-            }
+            Form::Reduction { .. } => self.reduced_elements(g),
             Form::Root(_) => usize::MAX,
         };
         elements(self.func, v) == n
