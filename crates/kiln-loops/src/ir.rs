@@ -248,8 +248,8 @@ impl Const {
         let bits = match dtype {
             DType::F64 => v.to_bits(),
             DType::F32 => u64::from((v as f32).to_bits()),
-            DType::F16 => u64::from(half::f16::from_f64(v).to_bits()),
-            DType::BF16 => u64::from(half::bf16::from_f64(v).to_bits()),
+            // Not through the `half` crate, which drops the low bits of an f64 before it rounds.
+            DType::F16 | DType::BF16 => crate::scalar::convert(dtype, DType::F64, v.to_bits()),
             DType::Bool => u64::from(v != 0.0),
             DType::I8 => u64::from(v as i8 as u8),
             DType::I16 => u64::from(v as i16 as u16),

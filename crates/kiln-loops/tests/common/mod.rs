@@ -3,8 +3,9 @@
 
 use kiln_ir::{BinaryOp, DType, UnaryOp};
 use kiln_loops::interp::{InterpOptions, run_with};
+use kiln_loops::math::is_basic;
 use kiln_loops::types::expr_type;
-use kiln_loops::{Access, Expr, Index, KernelBuilder, LoopKind, verify};
+use kiln_loops::{Access, Expr, Index, Kernel, KernelBuilder, LoopKind, Stmt, verify};
 
 /// A deterministic generator (splitmix64).
 pub struct Rng(pub u64);
@@ -21,6 +22,22 @@ impl Rng {
 
 fn bytes(t: DType, v: &[u64]) -> Vec<u8> {
     v.iter().flat_map(|b| b.to_le_bytes()[..t.size()].to_vec()).collect()
+}
+
+/// Every expression of an expanded kernel is in the basic set.
+fn all_basic(k: &Kernel, stmts: &[Stmt]) {
+    for s in stmts {
+        match s {
+            Stmt::Let { expr, .. } => {
+                let mut operand = None;
+                expr.for_each_operand(|v| operand = operand.or(k.var_type(v)));
+                assert!(is_basic(expr, operand.unwrap_or(DType::F32)), "{expr:?} on {operand:?}");
+            }
+            Stmt::Loop(l) => all_basic(k, &l.body),
+            Stmt::If { then, .. } => all_basic(k, then),
+            Stmt::Store { .. } => {}
+        }
+    }
 }
 
 /// Applies `f(x0, x1, ...)` elementwise on bit patterns; gives the result type and bit patterns.
@@ -49,6 +66,7 @@ pub fn apply(
     run_with(&k, &mut buffers, &own, InterpOptions { fused_fma, reverse: false }).expect("the kernel runs");
     kiln_loops::math::expand(&mut k);
     verify::verify(&k).expect("the expanded kernel is well formed");
+    all_basic(&k, &k.body);
     let out = buffers.pop().expect("the output");
     let bits = out
         .chunks(t.size())
