@@ -3,7 +3,7 @@
 use crate::expr::Expr;
 use crate::graph::{Graph, UpdateWhen};
 use kiln_autodiff::rebuild::{NewInput, extract, reachable};
-use kiln_ir::{Diagnostic, Diagnostics, Func, Loc, Output, OutputKind, Value};
+use kiln_ir::{Diagnostic, Diagnostics, Func, Loc, Op, Output, OutputKind, Value};
 use std::collections::BTreeSet;
 
 /// New values of variables: what optimizers give and [`FunctionSpec::updates`] takes.
@@ -243,7 +243,10 @@ impl FunctionSpec {
         let inputs: Vec<NewInput> = used(false)
             .chain(used(true))
             .filter(|d| live[d.value.node.index()])
-            .filter_map(|d| root.inputs.iter().find(|i| Value::from(i.node) == d.value))
+            .filter_map(|d| match root.node(d.value.node).op {
+                Op::Parameter(i) => root.inputs.get(i as usize),
+                _ => None,
+            })
             .map(NewInput::of)
             .collect();
         let mut made = extract(root, &self.name, &inputs, &roots, &s.frames[0].replaced);

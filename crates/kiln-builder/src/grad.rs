@@ -277,6 +277,7 @@ fn differentiate(
     frame: u64,
     run: impl FnOnce(&mut Func) -> Result<Derivatives, Diagnostics>,
 ) -> Option<Vec<Option<Expr>>> {
+    let loc = g.loc();
     let mut s = g.0.borrow_mut();
     let f = s.frame_mut(frame)?;
     match run(&mut f.func) {
@@ -288,7 +289,8 @@ fn differentiate(
             Some(places.into_iter().map(|p| p.map(|p| Expr::new(g, Some(p)))).collect())
         }
         Err(problems) => {
-            s.diagnostics.extend(problems.0);
+            let asked = format!("asked for at {loc}");
+            s.diagnostics.extend(problems.0.into_iter().map(|d| d.note("derivative", &asked)));
             None
         }
     }

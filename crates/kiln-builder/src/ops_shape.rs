@@ -94,6 +94,12 @@ impl Expr {
         self.graph.ones(self.dtype(), self.shape())
     }
 
+    /// A tensor of this type filled with one value.
+    #[track_caller]
+    pub fn full_like(&self, value: impl Into<ScalarValue>) -> Expr {
+        self.graph.full(self.dtype(), self.shape(), value)
+    }
+
     /// The size of a dimension as an i32 scalar of the graph, for symbolic dims.
     #[track_caller]
     pub fn size(&self, axis: i64) -> Expr {

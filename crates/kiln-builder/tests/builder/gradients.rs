@@ -140,3 +140,37 @@ fn training_a_small_network_by_hand() {
     }
     assert!(losses[199] < 0.1 && losses[0] > 0.5, "{:?}", (losses[0], losses[199]));
 }
+
+#[test]
+fn narrow_types_keep_their_type() {
+    let g = Graph::new("g");
+    let x = g.placeholder::<f32>("x", dims!["batch", 4]);
+    for dtype in [DType::BF16, DType::F16] {
+        let w = g.variable(&format!("w_{dtype}"), init::constant([4, 2], 0.5).dtype(dtype));
+        // Products of narrow operands with a wide result.
+        let y = x.cast_to(dtype).dot_as(&w, Some(DType::F32));
+        let d = &grad(&y.softmax(-1).slice_axis(1, 0..1, 1).sum(..), &[&w])[0];
+        assert_eq!(d.dtype(), dtype);
+        let f = g.function([&d.cast::<f32>()]).finish().unwrap();
+        let zeros = Tensor::zeros(dtype, [4, 2]).unwrap();
+        let feeds = [t(&[2, 4], &[1., 2., 3., 4., 0., 1., 0., -1.]), zeros];
+        // Both columns are equal, so each row's gradient is x / 4 and its negative; all values here are exact.
+        close(&kiln_interp::eval(&f, &feeds).unwrap()[0], &[0.25, -0.25, 0.75, -0.75, 0.75, -0.75, 0.75, -0.75]);
+    }
+}
+
+#[test]
+fn gradients_stay_linear() {
+    // Many layers that share their input: the gradient has a few nodes for each.
+    let g = Graph::new("g");
+    let x = g.placeholder::<f32>("x", dims!["n", 8]);
+    let w = g.variable("w", init::zeros([8, 8]));
+    let mut h = x.clone();
+    for _ in 0..300 {
+        h = (h.dot(&w) + &x).tanh() + &h;
+    }
+    let d = &grad(&h.mean(..), &[&w])[0];
+    let f = g.function([d]).finish().unwrap();
+    assert!(f.nodes().len() < 300 * 20, "{}", f.nodes().len());
+    kiln_ir::verify::verify(&f).unwrap();
+}
