@@ -10,6 +10,7 @@
 mod alias;
 mod builder;
 mod elemental;
+mod elementwise;
 mod index;
 mod loops;
 mod reduce;
@@ -75,7 +76,7 @@ pub fn emit(func: &Func, group: &Group) -> Result<Emitted, Diagnostic> {
     let mut out = Emitted::default();
     match group.form {
         // Without columns every row is an initial value.
-        Form::Elementwise { .. } | Form::Rows { cols: 0, .. } => loops::elementwise(&cx, &mut out)?,
+        Form::Elementwise { .. } | Form::Rows { cols: 0, .. } => elementwise::elementwise(&cx, &mut out)?,
         Form::Rows { rows, cols } => rows::rows(&cx, rows as i64, cols as i64, &mut out)?,
         Form::Reduction { .. } => reduce::reduction(&cx, &mut out)?,
         Form::Root(node) => scatter::root(&cx, node, &mut out)?,

@@ -11,6 +11,7 @@
 //! are moved back first (module `siblings`). Planning is linear in the number of nodes.
 
 mod cost;
+mod draft;
 mod plan;
 mod rows;
 mod siblings;

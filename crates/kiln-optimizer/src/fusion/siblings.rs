@@ -1,6 +1,7 @@
 //! Joining groups that neither produces for the other: same iteration space, common input.
 
-use super::plan::{GroupId, MAX_PIECES, Planner};
+use super::draft::MAX_PIECES;
+use super::plan::{GroupId, Planner};
 use super::{Form, GroupKind, elements};
 use kiln_ir::{NodeId, Op, Value};
 use std::collections::{BTreeMap, BTreeSet};
