@@ -187,7 +187,7 @@ impl Planner<'_> {
         }
     }
 
-    /// True when a value is as large as a group's iteration space.
+    /// True when a value is (at least) as large as a group's iteration space.
     fn reads_whole(&self, g: GroupId, v: Value) -> bool {
         let n = match self.groups[g].form {
             Form::Elementwise { elements } => elements,
@@ -195,6 +195,8 @@ impl Planner<'_> {
             Form::Reduction { .. } => self.reduced_elements(g),
             Form::Root(_) => usize::MAX,
         };
-        elements(self.func, v) == n
+        let read = elements(self.func, v);
+        // Slices of one value are computed together, too.
+        if matches!(self.groups[g].form, Form::Elementwise { .. }) { read >= n } else { read == n }
     }
 }
