@@ -126,7 +126,9 @@ pub fn custom_vjp(
     let types: Vec<TensorType> = inputs.iter().map(|e| e.ty()).collect();
 
     g.open_frame("a custom operation", true);
-    let args: Vec<Expr> = types.iter().map(|ty| g.frame_param("x", ty, &loc)).collect();
+    // A poisoned input stays poisoned inside, so that nothing is reported about its made-up type.
+    let arg = |e: &&Expr| if e.is_poisoned() { g.poisoned() } else { g.frame_param("x", &e.ty(), &loc) };
+    let args: Vec<Expr> = inputs.iter().map(arg).collect();
     let results = g.user_code(|| forward(&args));
     let result_types: Vec<TensorType> = results.iter().map(Expr::ty).collect();
     let body = g.close_frame(&results, &loc);

@@ -120,6 +120,15 @@ fn loops_and_branches() {
     let x = g.cond(&p, || g.constant(1.0f32), || g.constant(1i32));
     assert!(problems(&g, &[&x]).to_string().contains("error[if.results]"));
 
+    // Poison that goes into closures is silent there.
+    let g = Graph::new("g");
+    let bad = g.constant([1.0f32]) + g.constant([1i32]);
+    let x = kiln_builder::custom_vjp("c", &[&bad], |x| vec![x[0].sum(3)], |_, _, ct| vec![ct[0].clone()]);
+    let (y, _) = g.scan(bad.clone(), g.constant(0.0f32), |c, x| (c + x.sum(7), x));
+    let z = g.fori_loop(3, bad, |_, x| x.reshape([7]));
+    let w = g.cond(&z, || y.exp(), || x[0].sum(9));
+    assert_eq!(problems(&g, &[&w]).0.len(), 1);
+
     // Poison inside of a body is reported once, where it came from.
     let g = Graph::new("g");
     let x = g.fori_loop(3, g.constant([1.0f32, 2.0]), |_, x| x + g.constant([1.0f32; 3]));
