@@ -134,6 +134,39 @@ fn u8_to_f32(n: u64) -> Kernel {
     b.finish()
 }
 
+/// Time of compiling an entry function of so many launches, in us per launch.
+fn entry_time(steps: usize, options: &CpuOptions) -> f64 {
+    let kernel = axpy(64);
+    let buffer = |offset| kiln_program::Buffer {
+        name: "b".into(),
+        dtype: F,
+        bytes: 256,
+        slot: kiln_program::Slot::Arena,
+        offset,
+        live: (0, 0),
+    };
+    let launch = |i: usize| kiln_program::Step::Launch {
+        kernel: 0,
+        args: vec![kiln_program::BufferId((i % 16) as u32), kiln_program::BufferId(((i + 1) % 16) as u32)],
+    };
+    let info =
+        kiln_program::KernelInfo { name: "axpy".into(), params: 2, extent: 64, grain: 64, bytes_moved: 0, flops: 0 };
+    let program = kiln_program::Program {
+        name: "long".into(),
+        signature: kiln_program::Signature::default(),
+        buffers: (0..16).map(|i| buffer(256 * i)).collect(),
+        steps: (0..steps).map(launch).collect(),
+        kernels: vec![info],
+        calls: vec![],
+        constants: vec![],
+        arena_bytes: 4096,
+        lower_bound_bytes: 0,
+        threads: 1,
+    };
+    let (_, report) = kiln_cpu::compile(&program, &[kernel], options).expect("compiles");
+    report.entry_time.as_secs_f64() * 1e6 / steps as f64
+}
+
 /// Least time of one call, in ns per element.
 fn time(elements: u64, mut f: impl FnMut()) -> f64 {
     let mut best = f64::INFINITY;
@@ -216,11 +249,13 @@ fn main() {
     println!("{rows} x {columns} f32, one thread, {opt_level:?}");
     println!("{:12} {:>10} {:>10} {:>12} {:>8}", "kernel", "ns/elem", "Rust", "compile us", "bytes");
     for (i, kernel) in kernels.iter().enumerate() {
-        let (start, again) = (Instant::now(), 20);
-        for _ in 0..again {
-            black_box(compile_kernels(std::slice::from_ref(kernel), &options).expect("compiles"));
-        }
-        let compile = start.elapsed().as_secs_f64() * 1e6 / f64::from(again);
+        let compile = (0..30)
+            .map(|_| {
+                let start = Instant::now();
+                black_box(compile_kernels(std::slice::from_ref(kernel), &options).expect("compiles"));
+                start.elapsed().as_secs_f64() * 1e6
+            })
+            .fold(f64::INFINITY, f64::min);
         let pointers = [x.as_mut_ptr().cast::<u8>(), y.as_mut_ptr().cast()];
         let function = code.kernels()[i];
         let extent = kernel.parallel_extent();
@@ -237,5 +272,8 @@ fn main() {
         };
         let bytes = report.kernels[i].bytes;
         println!("{:12} {own:10.3} {plain:10.3} {compile:12.0} {bytes:8}", kernel.name);
+    }
+    for steps in [100, 1_000, 10_000, 100_000] {
+        println!("entry function of {steps} launches: {:.2} us per launch", entry_time(steps, &options));
     }
 }

@@ -17,7 +17,7 @@ use crate::emitter::{KernelEmitter, MachineCode, Scratch};
 use crate::entry;
 use crate::error::CompileError;
 use crate::link::Image;
-use crate::target::{Machine, build_machine};
+use crate::target::{Machine, Use, build_machine};
 
 /// What compiling one kernel took and gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,12 +85,13 @@ pub fn compile(
     options: &CpuOptions,
 ) -> Result<(CodeObject, CompileReport), CompileError> {
     entry::check(program, kernels)?;
-    let (machine, target) = build_machine(options, false)?;
+    let (machine, target) = build_machine(options, Use::Kernels)?;
     let mut image = Image::default();
     let (offsets, reports) = compile_into(&mut image, &machine, kernels, options)?;
     let started = Instant::now();
     let before = image.bytes.len();
-    let (entry, entry_functions) = entry::emit(program, &machine, &mut image)?;
+    let (entry_machine, _) = build_machine(options, Use::Entry)?;
+    let (entry, entry_functions) = entry::emit(program, &entry_machine, &mut image)?;
     let report = CompileReport {
         kernels: reports,
         entry_time: started.elapsed(),
@@ -140,7 +141,7 @@ fn compile_into(
     let mut first: HashMap<Shape<'_>, usize> = HashMap::new();
     let same_as: Vec<usize> = kernels.iter().enumerate().map(|(i, k)| *first.entry(Shape(k)).or_insert(i)).collect();
     let distinct: Vec<usize> = (0..kernels.len()).filter(|&i| same_as[i] == i).collect();
-    let (optimizing, _) = build_machine(options, true)?;
+    let (optimizing, _) = build_machine(options, Use::OptimizedKernels)?;
     let emitters: Vec<Box<dyn KernelEmitter>> =
         vec![Box::new(CraneliftEmitter::new(machine.clone(), optimizing, options))];
     let settings = Settings { math: machine.math(), threads: options.threads, verify: options.verify };

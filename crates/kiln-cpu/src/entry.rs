@@ -30,7 +30,7 @@ mod copy;
 pub(crate) use check::check;
 
 /// Work of one function: about the number of pointers it writes and calls it makes.
-const CHUNK_WEIGHT: usize = 400;
+const CHUNK_WEIGHT: usize = 2000;
 
 /// Emits the entry function; gives its offset and the number of functions it was cut into.
 pub(crate) fn emit(program: &Program, machine: &Machine, image: &mut Image) -> Result<(u64, usize), CompileError> {
@@ -97,10 +97,24 @@ fn emit_function<'a>(
     b.switch_to_block(block);
     let ctx = b.block_params(block)[0];
     let buffers = b.ins().load(types::I64, table_flags(), ctx, BUFFERS_OFFSET as i32);
+    let arena = b.ins().load(types::I64, table_flags(), buffers, 0);
+    let kernels = b.ins().load(types::I64, table_flags(), ctx, KERNELS_OFFSET as i32);
     let kernel_sig = b.import_signature(signature(call_conv, 3, false));
     let parallel_sig = b.import_signature(signature(call_conv, 5, false));
     let chunk_sig = b.import_signature(signature(call_conv, 1, false));
-    let mut emit = EntryEmit { b, program, chunks, ctx, buffers, kernel_sig, parallel_sig, chunk_sig, pointers: None };
+    let mut emit = EntryEmit {
+        b,
+        program,
+        chunks,
+        ctx,
+        buffers,
+        arena,
+        kernels,
+        kernel_sig,
+        parallel_sig,
+        chunk_sig,
+        pointers: None,
+    };
     emit.steps(steps)?;
     let results: Vec<Value> = if entry { vec![emit.b.ins().iconst(types::I64, 0)] } else { vec![] };
     emit.b.ins().return_(&results);
@@ -129,6 +143,10 @@ struct EntryEmit<'a, 'b> {
     chunks: &'b mut Chunks<'a>,
     ctx: Value,
     buffers: Value,
+    /// Base of slot 0, which most buffers lie in.
+    arena: Value,
+    /// The table of kernels.
+    kernels: Value,
     kernel_sig: SigRef,
     parallel_sig: SigRef,
     chunk_sig: SigRef,
@@ -238,7 +256,10 @@ impl<'a> EntryEmit<'a, '_> {
         let buffer = self.program.buffer(id);
         let slot = self.program.slot_index(buffer.slot) * size_of::<usize>();
         let slot = i32::try_from(slot).map_err(|_| "too many inputs and outputs".to_owned())?;
-        let base = self.b.ins().load(types::I64, table_flags(), self.buffers, slot);
+        let base = match slot {
+            0 => self.arena,
+            _ => self.b.ins().load(types::I64, table_flags(), self.buffers, slot),
+        };
         match buffer.offset {
             0 => Ok(base),
             offset => {
@@ -281,9 +302,8 @@ impl<'a> EntryEmit<'a, '_> {
     fn launch(&mut self, kernel: u32, args: &[BufferId]) -> Result<(), String> {
         let info = &self.program.kernels[kernel as usize];
         let array = self.pointer_array(args)?;
-        let table = self.b.ins().load(types::I64, table_flags(), self.ctx, KERNELS_OFFSET as i32);
         let entry = i32::try_from(kernel as usize * size_of::<usize>()).map_err(|_| "too many kernels".to_owned())?;
-        let code = self.b.ins().load(types::I64, table_flags(), table, entry);
+        let code = self.b.ins().load(types::I64, table_flags(), self.kernels, entry);
         let extent = self.b.ins().iconst(types::I64, info.extent as i64);
         if info.extent <= info.grain.max(1) {
             let zero = self.b.ins().iconst(types::I64, 0);

@@ -105,8 +105,16 @@ pub fn check_host(target: &Target) -> Result<(), JitError> {
     }
 }
 
+/// What a target is set up for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    Kernels,
+    OptimizedKernels,
+    Entry,
+}
+
 /// The target for the options, with the description that goes into the code object.
-pub(crate) fn build_machine(options: &CpuOptions, optimize: bool) -> Result<(Machine, Target), CompileError> {
+pub(crate) fn build_machine(options: &CpuOptions, use_case: Use) -> Result<(Machine, Target), CompileError> {
     let target = match &options.features {
         None => host_target(),
         Some(features) => chosen_target(features)?,
@@ -119,11 +127,15 @@ pub(crate) fn build_machine(options: &CpuOptions, optimize: bool) -> Result<(Mac
     let mut set = |name: &str, value: &str| {
         shared.set(name, value).map_err(|e| CompileError::Target(format!("setting {name}={value}: {e}")))
     };
-    set("opt_level", if optimize { "speed" } else { "none" })?;
+    set("opt_level", if use_case == Use::OptimizedKernels { "speed" } else { "none" })?;
     set("enable_verifier", if options.verify { "true" } else { "false" })?;
     set("is_pic", "false")?;
     set("enable_probestack", "false")?;
     set("unwind_info", "false")?;
+    if use_case == Use::Entry {
+        // Straight-line code of calls: there is nothing to gain from looking further.
+        set("regalloc_algorithm", "single_pass")?;
+    }
     let mut builder = cranelift_native::builder_with_options(false)
         .map_err(|e| CompileError::Target(format!("this host is not supported: {e}")))?;
     for (name, flag) in FEATURES {
@@ -134,7 +146,7 @@ pub(crate) fn build_machine(options: &CpuOptions, optimize: bool) -> Result<(Mac
     let isa = builder
         .finish(settings::Flags::new(shared))
         .map_err(|e| CompileError::Target(format!("Cranelift refused the target: {e}")))?;
-    Ok((Machine::new(isa, &target, optimize), target))
+    Ok((Machine::new(isa, &target, use_case == Use::OptimizedKernels), target))
 }
 
 fn chosen_target(features: &[String]) -> Result<Target, CompileError> {

@@ -187,6 +187,27 @@ fn copies_of_all_sizes() {
 }
 
 #[test]
+fn library_calls() {
+    use kiln_kernels::{DotParams, KernelDType, LibraryOp};
+    let mut f = Fixture::new(4);
+    let dot = LibraryOp::Dot(DotParams::row_major(KernelDType::I32, 2, 2, 2));
+    let mut args = vec![INPUT, INPUT, OUTPUT];
+    if dot.workspace_bytes() > 0 {
+        let (bytes, offset) = (dot.workspace_bytes() as u64, f.program.arena_bytes);
+        let workspace =
+            Buffer { name: "workspace".into(), dtype: DType::U8, bytes, slot: Slot::Arena, offset, live: (0, 0) };
+        f.program.buffers.push(workspace);
+        f.program.arena_bytes += bytes.next_multiple_of(64);
+        args.push(BufferId(f.program.buffers.len() as u32 - 1));
+    }
+    let add = f.kernel(map(BinaryOp::Add, 1.0, 4), 4);
+    f.program.calls = vec![LibraryOp::Dot(DotParams::row_major(KernelDType::I32, 1, 1, 1)), dot];
+    f.program.steps =
+        vec![Step::Library { call: 1, args }, launch(add, &[OUTPUT, A]), Step::Copy { src: A, dst: OUTPUT }];
+    assert_eq!(f.run(&[1, 2, 3, 4], None), [7 + 1, 10 + 1, 15 + 1, 22 + 1]);
+}
+
+#[test]
 fn while_if_and_case() {
     let n = 1;
     let mut f = Fixture::new(n);

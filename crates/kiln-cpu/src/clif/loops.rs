@@ -314,27 +314,24 @@ impl<'a> Emit<'a> {
             std::iter::once(index).chain(carried.iter().copied()).map(BlockArg::from).collect()
         };
         let first = arguments(from, &carried);
-        if let Span::Running(_, to) = span {
-            let last = self.b.ins().iadd_imm_s(from, step);
-            let enough = self.b.ins().icmp(IntCC::SignedLessThanOrEqual, last, to);
-            self.b.ins().brif(enough, header, &first, exit, &first);
-        } else {
-            self.b.ins().jump(header, &first);
-        }
+        // The last index at which a whole step fits.
+        let last = match span {
+            Span::Running(_, to) => {
+                let last = self.b.ins().iadd_imm_s(to, -step);
+                let enough = self.b.ins().icmp(IntCC::SignedLessThanOrEqual, from, last);
+                self.b.ins().brif(enough, header, &first, exit, &first);
+                last
+            }
+            Span::Known(_, to) => {
+                let last = self.b.ins().iconst(types::I64, to - step);
+                self.b.ins().jump(header, &first);
+                last
+            }
+        };
         self.b.switch_to_block(header);
         let out = self.iteration(axis, AxisValue::Running(index), &inside, body)?;
         let next = self.b.ins().iadd_imm_s(index, step);
-        let again = match span {
-            Span::Known(_, to) => {
-                let to = self.b.ins().iconst(types::I64, to);
-                self.b.ins().icmp(IntCC::SignedLessThan, next, to)
-            }
-            Span::Running(_, to) if step == 1 => self.b.ins().icmp(IntCC::SignedLessThan, next, to),
-            Span::Running(_, to) => {
-                let last = self.b.ins().iadd_imm_s(next, step);
-                self.b.ins().icmp(IntCC::SignedLessThanOrEqual, last, to)
-            }
-        };
+        let again = self.b.ins().icmp(IntCC::SignedLessThanOrEqual, next, last);
         let arguments = arguments(next, &out);
         self.b.ins().brif(again, header, &arguments, exit, &arguments);
         self.b.switch_to_block(exit);
