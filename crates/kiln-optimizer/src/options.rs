@@ -6,7 +6,8 @@ use std::path::PathBuf;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Level {
     /// Each operator as specified: the same bits, but for the order in which a sum, a `dot_general` or a `convolution`
-    /// adds its terms (so the sign of a zero sum is not kept either).
+    /// adds its terms (so the sign of a zero sum is not kept either). Where an operator only promises a few ULP, like
+    /// `power`, an operator that promises less error may stand in.
     #[default]
     Exact,
     /// Value-changing algebra that adds no NaN and loses no more than a few ULP: `x + 0`, reassociation, division by a

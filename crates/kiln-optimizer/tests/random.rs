@@ -124,8 +124,10 @@ impl Gen {
                 self.push(Op::Unary(op), &[x])
             }
             2..=6 => {
-                let op = *self.rng.pick(BinaryOp::ALL);
-                let y = self.of_type(&ty);
+                use BinaryOp::{Add, Divide, Maximum, Multiply, Subtract};
+                let common = [Add, Add, Subtract, Multiply, Divide, Maximum];
+                let op = if self.rng.below(2) == 0 { *self.rng.pick(&common) } else { *self.rng.pick(BinaryOp::ALL) };
+                let y = if self.rng.below(2) == 0 { self.splat(&ty) } else { self.of_type(&ty) };
                 let pair = if self.rng.below(2) == 0 { [x, y] } else { [y, x] };
                 self.push(Op::Binary(op), &pair)
             }
@@ -285,9 +287,11 @@ impl Gen {
         self.push(Op::If { on_true, on_false }, &[p, x, y])
     }
 
+    /// Everything that nothing else uses is an output: no computation goes unseen.
     fn finish(mut self) -> Func {
-        let n = self.values.len();
-        for (i, v) in self.values[n.saturating_sub(6)..].iter().copied().enumerate() {
+        let users = self.f.users();
+        let unused: Vec<Value> = self.values.iter().copied().filter(|v| users.is_unused(v.node)).collect();
+        for (i, v) in unused.into_iter().enumerate() {
             self.f.add_output(format!("y{i}"), v);
         }
         self.f
@@ -381,7 +385,7 @@ fn loops_keep_results() {
 
 /// `KILN_RANDOM_FUNCTIONS` asks for more than the usual number.
 fn functions() -> u64 {
-    std::env::var("KILN_RANDOM_FUNCTIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(250)
+    std::env::var("KILN_RANDOM_FUNCTIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(500)
 }
 
 #[test]

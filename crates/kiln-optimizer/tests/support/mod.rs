@@ -36,8 +36,10 @@ pub enum Draw {
     Special,
 }
 
-const SPECIAL: [f64; 16] = [
+const SPECIAL: [f64; 18] = [
     0.0,
+    0.0,
+    -0.0,
     -0.0,
     1.0,
     -1.0,
