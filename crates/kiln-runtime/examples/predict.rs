@@ -55,13 +55,12 @@ fn list(ports: &[Port]) -> String {
     ports.iter().map(|p| format!("{} {}{}", p.name, p.dtype, p.symbolic)).collect::<Vec<_>>().join(", ")
 }
 
-/// The image in five shades.
+/// The image in five shades; small pixels are two characters wide, since characters are twice as high as wide.
 fn draw(pixels: &[f32], side: usize) -> Vec<String> {
-    let shade = |&p: &f32| {
-        let c = [' ', '.', 'o', '#', '@'][((p * 4.99) as usize).min(4)];
-        [c, c]
-    };
-    pixels.chunks(side).map(|row| row.iter().flat_map(shade).collect()).collect()
+    let width = if side > 16 { 1 } else { 2 };
+    let shade = |&p: &f32| [' ', '.', 'o', '#', '@'][((p * 4.99) as usize).min(4)];
+    let line = |row: &[f32]| row.iter().flat_map(|p| std::iter::repeat_n(shade(p), width)).collect();
+    pixels.chunks(side).map(line).collect()
 }
 
 /// Shows a few images side by side with what was read.

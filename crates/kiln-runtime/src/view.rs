@@ -19,7 +19,7 @@ pub struct TensorViewMut<'a> {
     bytes: &'a mut [u8],
 }
 
-fn check<T: Element>(shape: &[usize], found: usize) -> Result<(), TensorError> {
+fn check(shape: &[usize], found: usize) -> Result<(), TensorError> {
     let expected = shape.iter().try_fold(1usize, |a, &n| a.checked_mul(n)).ok_or(TensorError::TooLarge)?;
     if expected == found { Ok(()) } else { Err(TensorError::Length { expected, found }) }
 }
@@ -30,7 +30,7 @@ impl<'a> TensorView<'a> {
     /// # Errors
     /// When the number of elements is not the product of `shape`.
     pub fn new<T: Element>(shape: &'a [usize], data: &'a [T]) -> Result<TensorView<'a>, TensorError> {
-        check::<T>(shape, data.len())?;
+        check(shape, data.len())?;
         Ok(TensorView { dtype: T::DTYPE, shape, bytes: as_bytes(data) })
     }
     /// Element type.
@@ -64,7 +64,7 @@ impl<'a> TensorViewMut<'a> {
     /// # Errors
     /// When the number of elements is not the product of `shape`.
     pub fn new<T: Element>(shape: &'a [usize], data: &'a mut [T]) -> Result<TensorViewMut<'a>, TensorError> {
-        check::<T>(shape, data.len())?;
+        check(shape, data.len())?;
         let len = std::mem::size_of_val(data);
         // SAFETY: `Element` types have no padding, u8 has no alignment, and the exclusive borrow is passed on.
         let bytes = unsafe { std::slice::from_raw_parts_mut(data.as_mut_ptr().cast::<u8>(), len) };
