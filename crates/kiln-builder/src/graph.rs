@@ -313,6 +313,12 @@ impl Graph {
         Here { graph: self.clone(), outer }
     }
 
+    /// While the guard lives, new nodes carry this place: for readers of programs written elsewhere.
+    pub fn at(&self, loc: Loc) -> Here {
+        let outer = self.0.borrow_mut().here.replace(loc);
+        Here { graph: self.clone(), outer }
+    }
+
     /// The line that new nodes carry: that of the [`Graph::here`] guard, otherwise the caller's.
     #[track_caller]
     pub(crate) fn loc(&self) -> Loc {

@@ -1,0 +1,172 @@
+//! MLIR operations as parsed: names, operands, attributes, regions and types, before any meaning.
+
+use std::collections::BTreeMap;
+
+/// A module: its functions.
+#[derive(Clone, Debug, Default)]
+pub struct Module {
+    /// Name of the file, for errors.
+    pub file: String,
+    /// The functions, in order.
+    pub functions: Vec<Function>,
+}
+
+/// A function.
+#[derive(Clone, Debug)]
+pub struct Function {
+    /// Name without `@`.
+    pub name: String,
+    /// Types of the results.
+    pub results: Vec<Type>,
+    /// The body; its arguments are the function's.
+    pub body: Block,
+    /// Line of its head.
+    pub line: u32,
+}
+
+/// A block: arguments and operations.
+#[derive(Clone, Debug, Default)]
+pub struct Block {
+    /// Names (without `%`) and types.
+    pub args: Vec<(String, Type)>,
+    /// The operations, the terminator last.
+    pub ops: Vec<Operation>,
+}
+
+/// A use of a value.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct ValueRef {
+    /// Name without `%`.
+    pub name: String,
+    /// Which result of the operation of that name.
+    pub index: usize,
+}
+
+/// An operation.
+#[derive(Clone, Debug, Default)]
+pub struct Operation {
+    /// Dialect and name: `stablehlo.add`.
+    pub name: String,
+    /// Names (without `%`) and number of values of each.
+    pub results: Vec<(String, usize)>,
+    /// Operands.
+    pub operands: Vec<ValueRef>,
+    /// Properties and attributes.
+    pub attrs: BTreeMap<String, Attr>,
+    /// Regions of one block each.
+    pub regions: Vec<Block>,
+    /// Types of the operands, where the text gives them.
+    pub operand_types: Vec<Type>,
+    /// Types of the results.
+    pub result_types: Vec<Type>,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+}
+
+/// A type.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Type {
+    /// `tensor<2x?xf32>`; an unknown size is `None`.
+    Tensor {
+        /// Sizes.
+        dims: Vec<Option<i64>>,
+        /// Element type.
+        element: Element,
+    },
+    /// `tuple<...>`.
+    Tuple(Vec<Type>),
+    /// A scalar or anything else, as written.
+    Other(String),
+    /// `(...) -> (...)`.
+    Function(Vec<Type>, Vec<Type>),
+}
+
+/// An element type.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Element {
+    /// One that kiln has.
+    Known(kiln_ir::DType),
+    /// Another, as written.
+    Unknown(String),
+}
+
+/// An attribute.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Attr {
+    /// Present without a value.
+    Unit,
+    /// `true`, `false`.
+    Bool(bool),
+    /// An integer (`1 : i64` too).
+    Int(i64),
+    /// A floating point number.
+    Float(f64),
+    /// A string.
+    Str(String),
+    /// `@name`.
+    Symbol(String),
+    /// `[...]`, and `array<i64: ...>`.
+    List(Vec<Attr>),
+    /// `{...}`, and the fields of `#stablehlo.name<...>`.
+    Dict(BTreeMap<String, Attr>),
+    /// `dense<...> : type`.
+    Dense(Literal, Type),
+    /// A bare word (`FLOAT`, `DEFAULT`), or the text of something that no one asks for.
+    Word(String),
+    /// A type.
+    Type(Type),
+}
+
+/// The contents of `dense<...>`.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Literal {
+    /// Elements in row-major order as written; one element stands for all. Complex elements are pairs.
+    Elements(Vec<String>),
+    /// Little-endian bytes of all elements (or of one that stands for all).
+    Bytes(Vec<u8>),
+}
+
+impl Attr {
+    /// The integer, if it is one.
+    pub fn as_int(&self) -> Option<i64> {
+        match self {
+            Attr::Int(i) => Some(*i),
+            Attr::Bool(b) => Some(i64::from(*b)),
+            Attr::Dense(Literal::Elements(e), _) if e.len() == 1 => e[0].parse().ok(),
+            _ => None,
+        }
+    }
+    /// The integers of a list, array or dense literal, nested lists flattened.
+    pub fn as_ints(&self) -> Option<Vec<i64>> {
+        match self {
+            Attr::List(l) => Some(l.iter().map(Attr::as_ints).collect::<Option<Vec<_>>>()?.concat()),
+            Attr::Dense(Literal::Elements(e), ty) => {
+                let parse = |s: &String| match s.as_str() {
+                    "true" => Some(1),
+                    "false" => Some(0),
+                    s => s.parse().ok(),
+                };
+                let values: Vec<i64> = e.iter().map(parse).collect::<Option<_>>()?;
+                let count = match ty {
+                    Type::Tensor { dims, .. } => dims.iter().map(|d| d.unwrap_or(0)).product::<i64>(),
+                    _ => values.len() as i64,
+                };
+                let splat = values.len() == 1 && (0..=1 << 20).contains(&count);
+                Some(if splat { vec![values[0]; count as usize] } else { values })
+            }
+            Attr::Dense(Literal::Bytes(b), _) => {
+                Some(b.chunks_exact(8).map(|c| i64::from_le_bytes(c.try_into().expect("eight bytes"))).collect())
+            }
+            other => other.as_int().map(|i| vec![i]),
+        }
+    }
+    /// The word, string or symbol.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Attr::Word(s) | Attr::Str(s) | Attr::Symbol(s) => Some(s),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! From parsed operations to a graph, through the builder: captures of regions and shape rules come with it.
+
+mod attributes;
+mod checks;
+mod chlo;
+mod data;
+mod elementwise;
+mod literal;
+mod regions;
+mod windows;
+
+pub use checks::{Check, CheckKind};
+
+use crate::ast::{Block, Module, Operation, Type, ValueRef};
+use crate::error::Error;
+use kiln_builder::{Expr, Graph, Shape};
+use kiln_ir::{DType, Func, Loc};
+use std::collections::HashMap;
+
+/// Deepest nesting of calls and regions.
+const MAX_DEPTH: usize = 64;
+
+/// A function of a module as a graph.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The graph. Outputs are the function's results, then the operands of the checks.
+    pub func: Func,
+    /// Number of outputs that are the function's results.
+    pub results: usize,
+    /// What the module's `check` operations ask of further outputs.
+    pub checks: Vec<Check>,
+}
+
+/// Records the function of this name (`main`, or the only one when `name` is empty).
+///
+/// # Errors
+/// An operator, type or attribute that is not supported, named with its line; operators that do not fit together.
+pub fn build(module: &Module, name: &str) -> Result<Program, Error> {
+    let place = |line| format!("{}:{line}:1", module.file);
+    let function = match name {
+        "" => module.functions.first(),
+        name => module.functions.iter().find(|f| f.name == name),
+    };
+    let Some(function) = function else {
+        return Err(Error::Syntax { place: place(1), message: format!("there is no function @{name}") });
+    };
+    let graph = Graph::new(if function.name.is_empty() { "main" } else { &function.name });
+    let mut b = Builder { module, graph, depth: 0, checks: Vec::new(), checked: Vec::new() };
+    let mut args = Vec::new();
+    for (i, (_, ty)) in function.body.args.iter().enumerate() {
+        let (dtype, shape) = b.tensor_type(ty, function.line, 1)?;
+        args.push(Slot::One(b.graph.placeholder_dyn(&format!("a{i}"), dtype, shape)));
+    }
+    let results = b.block(&function.body, args, &HashMap::new())?;
+    let mut spec = b.graph.function([]);
+    let results: Vec<Expr> = results.into_iter().flat_map(Slot::leaves).collect();
+    for (i, e) in results.iter().enumerate() {
+        spec = spec.named(&format!("r{i}"), e);
+    }
+    for (i, e) in b.checked.iter().enumerate() {
+        spec = spec.named(&format!("check{i}"), e);
+    }
+    let func = spec.finish().map_err(Error::Graph)?;
+    Ok(Program { func, results: results.len(), checks: b.checks })
+}
+
+/// A value of the text: a tensor or a tuple of them.
+#[derive(Clone, Debug)]
+enum Slot {
+    One(Expr),
+    Tuple(Vec<Slot>),
+}
+
+impl Slot {
+    fn leaves(self) -> Vec<Expr> {
+        match self {
+            Slot::One(e) => vec![e],
+            Slot::Tuple(list) => list.into_iter().flat_map(Slot::leaves).collect(),
+        }
+    }
+}
+
+/// Values by name, as seen inside a block.
+type Scope = HashMap<ValueRef, Slot>;
+
+struct Builder<'m> {
+    module: &'m Module,
+    graph: Graph,
+    depth: usize,
+    checks: Vec<Check>,
+    /// Values that the checks look at.
+    checked: Vec<Expr>,
+}
+
+type Built<T> = Result<T, Error>;
+
+impl Builder<'_> {
+    fn place(&self, op: &Operation) -> String {
+        format!("{}:{}:{}", self.module.file, op.line, op.column)
+    }
+
+    fn unsupported<T>(&self, op: &Operation, what: impl Into<String>) -> Built<T> {
+        Err(Error::Unsupported { place: self.place(op), what: format!("{}: {}", op.name, what.into()) })
+    }
+
+    fn malformed<T>(&self, op: &Operation, what: impl Into<String>) -> Built<T> {
+        Err(Error::Syntax { place: self.place(op), message: format!("{}: {}", op.name, what.into()) })
+    }
+
+    /// Element type and shape of a tensor type.
+    fn tensor_type(&self, ty: &Type, line: u32, column: u32) -> Built<(DType, Shape)> {
+        let place = || format!("{}:{line}:{column}", self.module.file);
+        let Type::Tensor { dims, element } = ty else {
+            return Err(Error::Unsupported { place: place(), what: format!("type {ty:?}") });
+        };
+        let dtype = match element {
+            crate::ast::Element::Known(d) => *d,
+            crate::ast::Element::Unknown(name) => {
+                return Err(Error::Unsupported { place: place(), what: format!("element type {name}") });
+            }
+        };
+        let sizes: Option<Vec<i64>> = dims.iter().copied().collect();
+        match sizes {
+            Some(sizes) => Ok((dtype, sizes.into_iter().map(kiln_ir::Dim::Const).collect())),
+            None => Err(Error::Unsupported { place: place(), what: "a dimension of unknown size".into() }),
+        }
+    }
+
+    fn result_type(&self, op: &Operation, i: usize) -> Built<(DType, Shape)> {
+        match op.result_types.get(i) {
+            Some(ty) => self.tensor_type(ty, op.line, op.column),
+            None => self.malformed(op, "the type of a result is missing"),
+        }
+    }
+
+    /// Runs the operations of a block and gives what it returns. `outer` is what a region sees of its surroundings.
+    fn block(&mut self, block: &Block, args: Vec<Slot>, outer: &Scope) -> Built<Vec<Slot>> {
+        if self.depth >= MAX_DEPTH {
+            let place = format!("{}:1:1", self.module.file);
+            return Err(Error::Unsupported {
+                place,
+                what: format!("calls or regions nested more than {MAX_DEPTH} deep"),
+            });
+        }
+        self.depth += 1;
+        let mut scope = outer.clone();
+        for ((name, _), value) in block.args.iter().zip(args) {
+            scope.insert(ValueRef { name: name.clone(), index: 0 }, value);
+        }
+        let mut returned = Vec::new();
+        for op in &block.ops {
+            let operands = op
+                .operands
+                .iter()
+                .map(|r| match scope.get(r) {
+                    Some(slot) => Ok(slot.clone()),
+                    None => self.malformed(op, format!("%{} is not defined", r.name)),
+                })
+                .collect::<Built<Vec<_>>>()?;
+            let _line = self.graph.at(Loc::new(self.module.file.as_str(), op.line, op.column));
+            if op.name == "return" || op.name.ends_with(".return") {
+                returned = operands;
+                break;
+            }
+            let results = self.operation(op, operands, &scope)?;
+            let names = op.results.iter().flat_map(|(n, count)| (0..*count).map(move |i| (n, i)));
+            for ((name, index), value) in names.zip(results) {
+                scope.insert(ValueRef { name: name.clone(), index }, value);
+            }
+        }
+        self.depth -= 1;
+        Ok(returned)
+    }
+
+    fn operation(&mut self, op: &Operation, operands: Vec<Slot>, scope: &Scope) -> Built<Vec<Slot>> {
+        match op.name.as_str() {
+            "stablehlo.tuple" => return Ok(vec![Slot::Tuple(operands)]),
+            "stablehlo.get_tuple_element" => {
+                let index = op.attrs.get("index").and_then(|a| a.as_ints()).and_then(|v| v.first().copied());
+                let element = match (operands.first(), index) {
+                    (Some(Slot::Tuple(list)), Some(i)) => usize::try_from(i).ok().and_then(|i| list.get(i).cloned()),
+                    _ => None,
+                };
+                return match element {
+                    Some(e) => Ok(vec![e]),
+                    None => self.malformed(op, "no such element of the tuple"),
+                };
+            }
+            "call" | "func.call" => {
+                let callee = op.attrs.get("callee").and_then(|a| a.as_str()).unwrap_or_default();
+                return self.call(op, callee, operands);
+            }
+            "stablehlo.composite" => {
+                let callee = op.attrs.get("decomposition").and_then(|a| a.as_str()).unwrap_or_default();
+                return self.call(op, callee, operands);
+            }
+            _ => {}
+        }
+        let values = operands
+            .into_iter()
+            .map(|slot| match slot {
+                Slot::One(e) => Ok(e),
+                Slot::Tuple(_) => self.unsupported(op, "a tuple as operand"),
+            })
+            .collect::<Built<Vec<Expr>>>()?;
+        if op.name.starts_with("check.") || op.name == "stablehlo.custom_call" {
+            self.check(op, &values)?;
+            return Ok(Vec::new());
+        }
+        let results = self.compute(op, &values, scope)?;
+        Ok(results.into_iter().map(Slot::One).collect())
+    }
+
+    fn call(&mut self, op: &Operation, callee: &str, operands: Vec<Slot>) -> Built<Vec<Slot>> {
+        let module = self.module;
+        let Some(f) = module.functions.iter().find(|f| f.name == callee) else {
+            return self.malformed(op, format!("there is no function @{callee}"));
+        };
+        if f.body.args.len() != operands.len() {
+            let (wanted, found) = (f.body.args.len(), operands.len());
+            return self.malformed(op, format!("@{callee} takes {wanted} values, not {found}"));
+        }
+        self.block(&f.body, operands, &HashMap::new())
+    }
+
+    /// An operation on tensors.
+    fn compute(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Vec<Expr>> {
+        let Some(short) = op.name.strip_prefix("stablehlo.") else {
+            return match op.name.strip_prefix("chlo.") {
+                Some(short) => self.chlo(op, short, x).map(|e| vec![e]),
+                None => self.unsupported(op, "the operator is unknown"),
+            };
+        };
+        if let Some(e) = self.elementwise(op, short, x)? {
+            return Ok(vec![e]);
+        }
+        if let Some(e) = self.data_movement(op, short, x)? {
+            return Ok(vec![e]);
+        }
+        if let Some(list) = self.windows_and_reductions(op, short, x)? {
+            return Ok(list);
+        }
+        self.regions(op, short, x, scope)
+    }
+
+    fn operands<const N: usize>(&self, op: &Operation, x: &[Expr]) -> Built<[Expr; N]> {
+        match <[Expr; N]>::try_from(x.to_vec()) {
+            Ok(list) => Ok(list),
+            Err(list) => self.malformed(op, format!("expected {N} operands, found {}", list.len())),
+        }
+    }
+}

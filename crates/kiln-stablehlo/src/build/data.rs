@@ -1,0 +1,145 @@
+//! Data movement and contractions.
+
+use super::{Builder, Built};
+use crate::ast::{Attr, Operation};
+use kiln_builder::Expr;
+use kiln_ir::op::{Axes, DotDims, GatherDims, Ints};
+use kiln_ir::{Dim, Op, Shape, TensorType};
+use smallvec::SmallVec;
+
+fn dims(list: &[i64]) -> SmallVec<[Dim; 4]> {
+    list.iter().map(|&n| Dim::Const(n)).collect()
+}
+
+pub(super) fn to_axes(list: &[usize]) -> Axes {
+    list.iter().copied().collect()
+}
+
+impl Builder<'_> {
+    /// The data movement operator or dot of this name, if it is one.
+    pub(super) fn data_movement(&mut self, op: &Operation, name: &str, x: &[Expr]) -> Built<Option<Expr>> {
+        let g = self.graph.clone();
+        let e = match name {
+            "iota" => {
+                let (dtype, shape) = self.result_type(op, 0)?;
+                let dim = self.axis(op, &["dim", "iota_dimension"])?;
+                g.emit(Op::Iota { ty: TensorType::new(dtype, shape), dim }, &[])
+            }
+            "broadcast_in_dim" => {
+                let [a] = self.operands(op, x)?;
+                let (_, shape) = self.result_type(op, 0)?;
+                let key = if op.attrs.contains_key("dims") { "dims" } else { "broadcast_dimensions" };
+                let dims = to_axes(&self.axes(op, key)?);
+                g.emit(Op::BroadcastInDim { shape, dims }, &[&a])
+            }
+            "broadcast" => {
+                let [a] = self.operands(op, x)?;
+                let (_, shape) = self.result_type(op, 0)?;
+                let extra = shape.rank() - a.rank().min(shape.rank());
+                let dims = (0..a.rank()).map(|d| d + extra).collect();
+                g.emit(Op::BroadcastInDim { shape, dims }, &[&a])
+            }
+            "reshape" => {
+                let [a] = self.operands(op, x)?;
+                let (_, shape) = self.result_type(op, 0)?;
+                g.emit(Op::Reshape(shape), &[&a])
+            }
+            "transpose" => {
+                let [a] = self.operands(op, x)?;
+                let key = if op.attrs.contains_key("dims") { "dims" } else { "permutation" };
+                g.emit(Op::Transpose(to_axes(&self.axes(op, key)?)), &[&a])
+            }
+            "reverse" => {
+                let [a] = self.operands(op, x)?;
+                let key = if op.attrs.contains_key("dims") { "dims" } else { "dimensions" };
+                let mut list = self.axes(op, key)?;
+                list.sort_unstable();
+                g.emit(Op::Reverse(to_axes(&list)), &[&a])
+            }
+            "slice" => {
+                let [a] = self.operands(op, x)?;
+                let strides: Ints = self.ints_default(op, "strides", a.rank(), 1)?.into_iter().collect();
+                let (start, limit) = (self.ints(op, "start_indices")?, self.ints(op, "limit_indices")?);
+                g.emit(Op::Slice { start: dims(&start), limit: dims(&limit), strides }, &[&a])
+            }
+            "dynamic_slice" => {
+                let key = if op.attrs.contains_key("sizes") { "sizes" } else { "slice_sizes" };
+                let sizes: Shape = self.ints(op, key)?.into_iter().map(Dim::Const).collect();
+                g.emit(Op::DynamicSlice { sizes }, &x.iter().collect::<Vec<_>>())
+            }
+            "dynamic_update_slice" => g.emit(Op::DynamicUpdateSlice, &x.iter().collect::<Vec<_>>()),
+            "concatenate" => {
+                let axis = self.axis(op, &["dim", "dimension"])?;
+                g.emit(Op::Concatenate(axis), &x.iter().collect::<Vec<_>>())
+            }
+            "pad" => {
+                let [a, value] = self.operands(op, x)?;
+                let get = |short: &str, long: &str| match op.attrs.contains_key(short) {
+                    true => self.ints(op, short),
+                    false => self.ints(op, long),
+                };
+                let low = get("low", "edge_padding_low")?;
+                let high = get("high", "edge_padding_high")?;
+                let interior = get("interior", "interior_padding")?;
+                let op = Op::Pad { low: dims(&low), high: dims(&high), interior: interior.into_iter().collect() };
+                g.emit(op, &[&a, &value])
+            }
+            "get_dimension_size" => {
+                let [a] = self.operands(op, x)?;
+                g.emit(Op::GetDimensionSize(self.axis(op, &["dim", "dimension"])?), &[&a])
+            }
+            "dot_general" | "dot" => return self.dot(op, name, x).map(Some),
+            "gather" => {
+                let [a, indices] = self.operands(op, x)?;
+                let d = |f: &str| self.field(op, "dimension_numbers", f).map(|v| to_axes(&v));
+                let slice_sizes: Shape = self.ints(op, "slice_sizes")?.into_iter().map(Dim::Const).collect();
+                let dims = GatherDims {
+                    offset_dims: d("offset_dims")?,
+                    collapsed_slice_dims: d("collapsed_slice_dims")?,
+                    operand_batching_dims: d("operand_batching_dims")?,
+                    start_indices_batching_dims: d("start_indices_batching_dims")?,
+                    start_index_map: d("start_index_map")?,
+                    index_vector_dim: self
+                        .field(op, "dimension_numbers", "index_vector_dim")?
+                        .first()
+                        .copied()
+                        .unwrap_or(0),
+                    slice_sizes,
+                    indices_are_sorted: self.flag(op, "indices_are_sorted"),
+                };
+                g.emit(Op::Gather(Box::new(dims)), &[&a, &indices])
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(e))
+    }
+
+    fn dot(&self, op: &Operation, name: &str, x: &[Expr]) -> Built<Expr> {
+        let [l, r] = self.operands(op, x)?;
+        let (dtype, _) = self.result_type(op, 0)?;
+        let mut dims = DotDims { result: Some(dtype), ..DotDims::default() };
+        if name == "dot" {
+            dims.lhs_contract = to_axes(&[l.rank().saturating_sub(1)]);
+            dims.rhs_contract = to_axes(&[0]);
+        } else if op.attrs.contains_key("dot_dimension_numbers") {
+            let field = |f: &str| self.field(op, "dot_dimension_numbers", f).map(|v| to_axes(&v));
+            dims.lhs_batch = field("lhs_batching_dimensions")?;
+            dims.rhs_batch = field("rhs_batching_dimensions")?;
+            dims.lhs_contract = field("lhs_contracting_dimensions")?;
+            dims.rhs_contract = field("rhs_contracting_dimensions")?;
+        } else {
+            let pair = |key: &str| -> Built<(Axes, Axes)> {
+                let list = match op.attrs.get(key) {
+                    None => return Ok((Axes::new(), Axes::new())),
+                    Some(Attr::List(list)) if list.len() == 2 => list,
+                    Some(_) => return self.malformed(op, format!("`{key}` is no pair of lists")),
+                };
+                let side = |a: &Attr| self.to_axes(op, &a.as_ints().unwrap_or_default()).map(|v| to_axes(&v));
+                Ok((side(&list[0])?, side(&list[1])?))
+            };
+            (dims.lhs_batch, dims.rhs_batch) = pair("batching_dims")?;
+            (dims.lhs_contract, dims.rhs_contract) = pair("contracting_dims")?;
+        }
+        Ok(self.graph.emit(Op::DotGeneral(dims), &[&l, &r]))
+    }
+}

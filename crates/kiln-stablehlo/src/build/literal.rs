@@ -1,0 +1,87 @@
+//! Literals to tensors.
+
+use super::{Builder, Built};
+use crate::ast::{Attr, Literal, Operation};
+use half::{bf16, f16};
+use kiln_ir::{DType, Tensor};
+
+impl Builder<'_> {
+    /// The tensor of a `dense<...> : type` attribute.
+    pub(super) fn literal(&self, op: &Operation, attr: &Attr) -> Built<Tensor> {
+        let Attr::Dense(literal, ty) = attr else {
+            return self.malformed(op, "expected `dense<...>`");
+        };
+        let (dtype, shape) = self.tensor_type(ty, op.line, op.column)?;
+        let sizes = match shape.as_sizes() {
+            Some(sizes) => sizes,
+            None => return self.malformed(op, "a literal of unknown size"),
+        };
+        let count = sizes.iter().try_fold(1usize, |a, &n| a.checked_mul(n)).filter(|&n| n <= 1 << 31);
+        let Some(count) = count else { return self.malformed(op, "a literal of too many elements") };
+        let one: Vec<u8> = match literal {
+            Literal::Bytes(bytes) if dtype == DType::Bool => bools(bytes, count),
+            Literal::Bytes(bytes) => bytes.clone(),
+            Literal::Elements(words) => {
+                let mut out = Vec::with_capacity(words.len() * dtype.size());
+                for word in words {
+                    match element(word, dtype) {
+                        Some(bytes) => out.extend_from_slice(&bytes[..dtype.size()]),
+                        None => return self.malformed(op, format!("{word} is no {dtype}")),
+                    }
+                }
+                out
+            }
+        };
+        let bytes = if one.len() == dtype.size() && count != 1 { one.repeat(count) } else { one };
+        match Tensor::from_bytes(dtype, &sizes, &bytes) {
+            Ok(t) => Ok(t),
+            Err(e) => self.malformed(op, e.to_string()),
+        }
+    }
+}
+
+/// Bools in hexadecimal literals: a byte each for all, or `FF`/`01`/`00` for a splat, or packed bits, lowest first.
+fn bools(bytes: &[u8], count: usize) -> Vec<u8> {
+    if bytes.len() == 1 && count != 1 && matches!(bytes[0], 0 | 0xFF) {
+        return vec![u8::from(bytes[0] != 0)];
+    }
+    if bytes.len() == count {
+        return bytes.iter().map(|b| u8::from(*b != 0)).collect();
+    }
+    (0..count).map(|i| bytes.get(i / 8).map_or(0, |b| b >> (i % 8) & 1)).collect()
+}
+
+/// The little-endian bytes of an element.
+fn element(word: &str, dtype: DType) -> Option<[u8; 8]> {
+    let bits: u64 = if dtype == DType::Bool {
+        match word {
+            "true" | "1" => 1,
+            "false" | "0" => 0,
+            _ => return None,
+        }
+    } else if let Some(hex) = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
+        u64::from_str_radix(hex, 16).ok()?
+    } else if dtype.is_float() {
+        let x: f64 = word.parse().ok()?;
+        match dtype {
+            DType::F64 => x.to_bits(),
+            // Parsed as f32, so that the decimal is rounded once.
+            DType::F32 => u64::from(word.parse::<f32>().ok()?.to_bits()),
+            DType::F16 => u64::from(f16::from_f64(x).to_bits()),
+            _ => u64::from(bf16::from_f64(x).to_bits()),
+        }
+    } else {
+        let x: i128 = word.parse().ok()?;
+        let bits = dtype.bits();
+        let fits = if dtype.is_unsigned_int() {
+            (0..1i128 << bits).contains(&x) || (-(1i128 << (bits - 1))..0).contains(&x)
+        } else {
+            (-(1i128 << (bits - 1))..1i128 << bits).contains(&x)
+        };
+        if !fits {
+            return None;
+        }
+        x as u64
+    };
+    Some(bits.to_le_bytes())
+}

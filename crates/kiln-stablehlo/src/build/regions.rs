@@ -1,0 +1,128 @@
+//! Operators with regions that stay regions: control flow; and scatter, whose region becomes a combiner.
+
+use super::data::to_axes;
+use super::windows::reducer_region;
+use super::{Builder, Built, Scope, Slot};
+use crate::ast::{Block, Operation};
+use crate::error::Error;
+use kiln_builder::Expr;
+use kiln_ir::op::{RngAlgorithm, ScatterDims, ScatterUpdate};
+use kiln_ir::{Op, TensorType};
+use std::cell::RefCell;
+
+impl Builder<'_> {
+    pub(super) fn regions(&mut self, op: &Operation, name: &str, x: &[Expr], scope: &Scope) -> Built<Vec<Expr>> {
+        match name {
+            "while" => self.while_loop(op, x, scope),
+            "if" | "case" => self.branches(op, name, x, scope),
+            "scatter" => self.scatter(op, x),
+            "rng_bit_generator" => self.random_bits(op, x),
+            "optimization_barrier" => Ok(x.iter().map(|e| self.graph.emit(Op::OptimizationBarrier, &[e])).collect()),
+            _ => self.unsupported(op, "kiln has no such operator yet"),
+        }
+    }
+
+    /// The values that a region returns; an error inside is kept for the caller, since closures cannot fail.
+    fn region(
+        &mut self,
+        block: &Block,
+        args: Vec<Expr>,
+        scope: &Scope,
+        expected: usize,
+        failure: &mut Option<Error>,
+    ) -> Vec<Expr> {
+        let args = args.into_iter().map(Slot::One).collect();
+        let values = match self.block(block, args, scope) {
+            Ok(slots) => slots.into_iter().flat_map(Slot::leaves).collect(),
+            Err(e) => {
+                failure.get_or_insert(e);
+                Vec::new()
+            }
+        };
+        if values.len() == expected { values } else { vec![self.graph.poisoned(); expected] }
+    }
+
+    fn while_loop(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Vec<Expr>> {
+        let [cond, body] = op.regions.as_slice() else { return self.malformed(op, "two regions are needed") };
+        let n = x.len();
+        let graph = self.graph.clone();
+        let failure = RefCell::new(None);
+        let this = RefCell::new(self);
+        let results = graph.while_loop(
+            x.to_vec(),
+            |state| {
+                let mut values = this.borrow_mut().region(cond, state, scope, 1, &mut failure.borrow_mut());
+                values.swap_remove(0)
+            },
+            |state| this.borrow_mut().region(body, state, scope, n, &mut failure.borrow_mut()),
+        );
+        match failure.into_inner() {
+            Some(e) => Err(e),
+            None => Ok(results),
+        }
+    }
+
+    fn branches(&mut self, op: &Operation, name: &str, x: &[Expr], scope: &Scope) -> Built<Vec<Expr>> {
+        let [index] = self.operands(op, x)?;
+        let n = op.result_types.len();
+        let graph = self.graph.clone();
+        let failure = RefCell::new(None);
+        let this = RefCell::new(self);
+        let run = |block: &Block| this.borrow_mut().region(block, Vec::new(), scope, n, &mut failure.borrow_mut());
+        let results = match (name, op.regions.as_slice()) {
+            ("if", [on_true, on_false]) => graph.cond(&index, || run(on_true), || run(on_false)),
+            ("case", blocks) if !blocks.is_empty() => {
+                let run = &run;
+                let list = blocks.iter().map(|b| Box::new(move || run(b)) as Box<dyn FnOnce() -> Vec<Expr> + '_>);
+                graph.switch(&index, list.collect()).unwrap_or_default()
+            }
+            _ => return this.borrow().malformed(op, "regions are missing"),
+        };
+        match failure.into_inner() {
+            Some(e) => Err(e),
+            None => Ok(results),
+        }
+    }
+
+    fn scatter(&mut self, op: &Operation, x: &[Expr]) -> Built<Vec<Expr>> {
+        let n = x.len().saturating_sub(1) / 2;
+        let Some(block) = op.regions.first() else { return self.malformed(op, "a region is missing") };
+        let field = |f: &str| self.field(op, "scatter_dimension_numbers", f).map(|v| to_axes(&v));
+        let dims = ScatterDims {
+            update_window_dims: field("update_window_dims")?,
+            inserted_window_dims: field("inserted_window_dims")?,
+            input_batching_dims: field("input_batching_dims")?,
+            scatter_indices_batching_dims: field("scatter_indices_batching_dims")?,
+            scatter_dims_to_operand_dims: field("scatter_dims_to_operand_dims")?,
+            index_vector_dim: field("index_vector_dim")?.first().copied().unwrap_or(0),
+            indices_are_sorted: self.flag(op, "indices_are_sorted"),
+            unique_indices: self.flag(op, "unique_indices"),
+        };
+        let assigns = |i: usize| {
+            let [ret] = block.ops.as_slice() else { return false };
+            ret.operands.get(i).is_some_and(|r| block.args.get(n + i).is_some_and(|a| a.0 == r.name))
+        };
+        let mut results = Vec::with_capacity(n);
+        for i in 0..n {
+            let update = match reducer_region(block) {
+                Some(r) if n == 1 => ScatterUpdate::Combine(r),
+                _ if assigns(i) => ScatterUpdate::Assign,
+                _ => return self.unsupported(op, "scatter with an arbitrary region"),
+            };
+            let op = Op::Scatter { dims: Box::new(dims.clone()), update };
+            results.push(self.graph.emit(op, &[&x[i], &x[n], &x[n + 1 + i]]));
+        }
+        Ok(results)
+    }
+
+    fn random_bits(&mut self, op: &Operation, x: &[Expr]) -> Built<Vec<Expr>> {
+        let [state] = self.operands(op, x)?;
+        let algorithm = op.attrs.get("algorithm").or(op.attrs.get("rng_algorithm")).and_then(|a| a.as_str());
+        if algorithm != Some("THREE_FRY") {
+            return self.unsupported(op, format!("algorithm {}", algorithm.unwrap_or("(none)")));
+        }
+        let (dtype, shape) = self.result_type(op, 1)?;
+        let ty = TensorType::new(dtype, shape);
+        Ok(self.graph.emit_n(Op::RngBitGenerator { algorithm: RngAlgorithm::ThreeFry, ty }, &[&state], 2))
+    }
+}

@@ -1,0 +1,189 @@
+//! Reductions, windows and convolutions.
+
+use super::data::to_axes;
+use super::{Builder, Built};
+use crate::ast::{Attr, Block, Operation};
+use kiln_builder::Expr;
+use kiln_ir::op::{CompareDirection, ConvDims, Reducer, Window, WindowDim};
+use kiln_ir::{Op, Shape};
+use smallvec::SmallVec;
+
+/// The reducer that a binary operator of this name is.
+fn reducer_of(name: &str) -> Option<Reducer> {
+    let short = name.strip_prefix("stablehlo.").unwrap_or(name);
+    Reducer::ALL.into_iter().find(|r| r.name() == short)
+}
+
+/// The reducer that a region applies to its two arguments, if it does just that.
+pub(super) fn reducer_region(block: &Block) -> Option<Reducer> {
+    let [op, ret] = block.ops.as_slice() else { return None };
+    let [a, b] = block.args.as_slice() else { return None };
+    let uses: Vec<&str> = op.operands.iter().map(|o| o.name.as_str()).collect();
+    let both = uses == [a.0.as_str(), b.0.as_str()] || uses == [b.0.as_str(), a.0.as_str()];
+    let returned = ret.operands.len() == 1 && op.results.first().is_some_and(|r| r.0 == ret.operands[0].name);
+    if both && returned { reducer_of(&op.name) } else { None }
+}
+
+/// The comparison that a region makes of its two arguments, if it does just that.
+fn comparison_region(block: &Block) -> Option<CompareDirection> {
+    let [op, _] = block.ops.as_slice() else { return None };
+    let in_order = op.operands.iter().map(|o| &o.name).eq(block.args.iter().map(|a| &a.0));
+    match op.attrs.get("comparison_direction")?.as_str()? {
+        "GE" | "GT" if in_order => Some(CompareDirection::GE),
+        "LE" | "LT" if in_order => Some(CompareDirection::LE),
+        _ => None,
+    }
+}
+
+impl Builder<'_> {
+    /// The reduction, window operator or convolution of this name, if it is one.
+    pub(super) fn windows_and_reductions(
+        &mut self,
+        op: &Operation,
+        name: &str,
+        x: &[Expr],
+    ) -> Built<Option<Vec<Expr>>> {
+        match name {
+            "reduce" => self.reduce(op, x).map(Some),
+            "reduce_window" => self.reduce_window(op, x).map(Some),
+            "select_and_scatter" => self.select_and_scatter(op, x).map(|e| Some(vec![e])),
+            "convolution" => self.convolution(op, x).map(|e| Some(vec![e])),
+            _ => Ok(None),
+        }
+    }
+
+    /// One reducer for each operand: of `applies`, or of a region that combines each pair on its own.
+    fn reducers(&self, op: &Operation, n: usize) -> Built<Vec<Reducer>> {
+        if let Some(name) = op.attrs.get("applies").and_then(Attr::as_str) {
+            return match reducer_of(name) {
+                Some(r) => Ok(vec![r; n]),
+                None => self.unsupported(op, format!("reduction with {name}")),
+            };
+        }
+        let Some(block) = op.regions.first() else { return self.malformed(op, "a region is missing") };
+        if n == 1 {
+            return match reducer_region(block) {
+                Some(r) => Ok(vec![r]),
+                None => self.unsupported(op, "reduction with an arbitrary region"),
+            };
+        }
+        let ret = block.ops.last();
+        let found: Option<Vec<Reducer>> = (0..n)
+            .map(|i| {
+                let name = &ret?.operands.get(i)?.name;
+                let single = block.ops.iter().find(|o| o.results.first().is_some_and(|r| &r.0 == name))?;
+                let args = [block.args.get(i)?.0.as_str(), block.args.get(n + i)?.0.as_str()];
+                let uses: Vec<&str> = single.operands.iter().map(|o| o.name.as_str()).collect();
+                if uses == args { reducer_of(&single.name) } else { None }
+            })
+            .collect();
+        match found {
+            Some(list) if block.ops.len() == n + 1 => Ok(list),
+            _ => self.unsupported(op, "reduction of several operands with an arbitrary region"),
+        }
+    }
+
+    fn reduce(&mut self, op: &Operation, x: &[Expr]) -> Built<Vec<Expr>> {
+        let n = x.len() / 2;
+        let mut axes = self.axes(op, "dimensions")?;
+        axes.sort_unstable();
+        let reducers = self.reducers(op, n)?;
+        let reduce = |i: usize| {
+            let op = Op::Reduce { axes: to_axes(&axes), reducer: reducers[i] };
+            self.graph.emit(op, &[&x[i], &x[n + i]])
+        };
+        Ok((0..n).map(reduce).collect())
+    }
+
+    fn window(&self, op: &Operation, rank: usize, sizes: &[i64]) -> Built<SmallVec<[WindowDim; 4]>> {
+        let strides = self.ints_default(op, "window_strides", rank, 1)?;
+        let padding = self.padding(op, "padding", rank)?;
+        let base = match op.attrs.contains_key("lhs_dilation") {
+            true => self.ints_default(op, "lhs_dilation", rank, 1)?,
+            false => self.ints_default(op, "base_dilations", rank, 1)?,
+        };
+        let window = match op.attrs.contains_key("rhs_dilation") {
+            true => self.ints_default(op, "rhs_dilation", rank, 1)?,
+            false => self.ints_default(op, "window_dilations", rank, 1)?,
+        };
+        let reversed = self.ints_default(op, "window_reversal", rank, 0)?;
+        if sizes.len() != rank {
+            return self.malformed(op, format!("{} window sizes for {rank} dimensions", sizes.len()));
+        }
+        let dim = |i: usize| WindowDim {
+            size: sizes[i],
+            stride: strides[i],
+            pad_low: padding[i].0,
+            pad_high: padding[i].1,
+            base_dilation: base[i],
+            window_dilation: window[i],
+            reversed: reversed[i] != 0,
+        };
+        Ok((0..rank).map(dim).collect())
+    }
+
+    fn reduce_window(&mut self, op: &Operation, x: &[Expr]) -> Built<Vec<Expr>> {
+        let n = x.len() / 2;
+        let Some(first) = x.first() else { return self.malformed(op, "no operands") };
+        let dims = self.window(op, first.rank(), &self.ints(op, "window_dimensions")?)?;
+        let reducers = self.reducers(op, n)?;
+        let reduce = |i: usize| {
+            let op = Op::ReduceWindow { window: Box::new(Window { dims: dims.clone() }), reducer: reducers[i] };
+            self.graph.emit(op, &[&x[i], &x[n + i]])
+        };
+        Ok((0..n).map(reduce).collect())
+    }
+
+    fn select_and_scatter(&mut self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a, source, init] = self.operands(op, x)?;
+        let dims = self.window(op, a.rank(), &self.ints(op, "window_dimensions")?)?;
+        let [select, scatter] = op.regions.as_slice() else { return self.malformed(op, "two regions are needed") };
+        let (Some(select), Some(scatter)) = (comparison_region(select), reducer_region(scatter)) else {
+            return self.unsupported(op, "an arbitrary region");
+        };
+        let op = Op::SelectAndScatter { window: Box::new(Window { dims }), select, scatter };
+        Ok(self.graph.emit(op, &[&a, &source, &init]))
+    }
+
+    fn convolution(&mut self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [l, r] = self.operands(op, x)?;
+        let Some(Attr::Dict(numbers)) = op.attrs.get("dimension_numbers") else {
+            return self.malformed(op, "the dimension numbers are missing");
+        };
+        let words = |part: &str| -> Vec<String> {
+            match numbers.get(part) {
+                Some(Attr::List(list)) => list.iter().filter_map(|a| a.as_str().map(str::to_owned)).collect(),
+                _ => Vec::new(),
+            }
+        };
+        let (input, kernel, output) = (words("input"), words("kernel"), words("output"));
+        let rank = l.rank().saturating_sub(2);
+        let find = |list: &[String], word: &str| list.iter().position(|w| w == word);
+        let place = |list: &[String], word: &str| match find(list, word) {
+            Some(at) => Ok(at),
+            None => self.malformed(op, format!("the dimension numbers lack `{word}`")),
+        };
+        let spatial = |list: &[String]| (0..rank).map(|i| place(list, &i.to_string())).collect::<Built<Vec<_>>>();
+        let kernel_spatial = spatial(&kernel)?;
+        let shape: Shape = r.shape();
+        let size = |d: &usize| shape.get(*d).and_then(|d| d.as_const()).unwrap_or(0);
+        let sizes: Vec<i64> = kernel_spatial.iter().map(size).collect();
+        let dims = ConvDims {
+            input_batch: place(&input, "b")?,
+            input_feature: place(&input, "f")?,
+            input_spatial: to_axes(&spatial(&input)?),
+            kernel_input_feature: place(&kernel, "i")?,
+            kernel_output_feature: place(&kernel, "o")?,
+            kernel_spatial: to_axes(&kernel_spatial),
+            output_batch: place(&output, "b")?,
+            output_feature: place(&output, "f")?,
+            output_spatial: to_axes(&spatial(&output)?),
+            window: self.window(op, rank, &sizes)?,
+            feature_group_count: self.count(op, "feature_group_count")?,
+            batch_group_count: self.count(op, "batch_group_count")?,
+        };
+        let (dtype, _) = self.result_type(op, 0)?;
+        let (l, r) = (l.cast_to(dtype), r.cast_to(dtype));
+        Ok(self.graph.emit(Op::Convolution(Box::new(dims)), &[&l, &r]))
+    }
+}
