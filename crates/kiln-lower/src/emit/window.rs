@@ -8,6 +8,7 @@ use super::{Emitted, launch};
 use kiln_ir::op::{CompareDirection, Reducer, WindowDim};
 use kiln_ir::{BinaryOp, DType, NodeId, Op, Value};
 use kiln_loops::{Index, Var};
+use kiln_optimizer::fusion::windows_tile;
 use smallvec::SmallVec;
 
 /// Windows of at most this many elements are unrolled.
@@ -196,15 +197,7 @@ pub(super) fn select_and_scatter(cx: &Context<'_>, id: NodeId, out: &mut Emitted
     }
     let dims = &window.dims;
     let count: i64 = dims.iter().map(|w| w.size).product();
-    let tiled = (0..sizes.len()).all(|d| {
-        let w = &dims[d];
-        w.pad_low == 0
-            && w.pad_high == 0
-            && w.stride == w.size
-            && w.window_dilation == 1
-            && windows[d] * w.size == sizes[d]
-    });
-    if tiled && count <= UNROLLED {
+    if windows_tile(cx.func, node) {
         return tiled_windows(cx, id, out);
     }
     launch(cx, out, |e, _| {
@@ -287,17 +280,26 @@ fn tiled_windows(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> {
             let s = e.elem(source, &idx)?;
             let init = e.scalar(node.operands[2])?;
             let new = e.apply_binary(scatter.binary(), dtype, init, s);
-            let buf = e.buffer(id.into());
-            let mut values = Vec::new();
+            let mut places = Vec::new();
             for k in 0..index::count(&extents) {
                 let this = e.int(DType::I32, k);
                 let here = e.compare(CompareDirection::EQ, number, this);
-                values.push(e.select(here, new, init));
-            }
-            for (k, x) in values.into_iter().enumerate() {
-                let at = constant_index(k as i64, &extents);
+                let x = e.select(here, new, init);
+                let at = constant_index(k, &extents);
                 let (place, _) = e.window_element(&window.dims, &sizes, &idx, &at);
-                e.store(buf, index::linearize(&place, &sizes), x);
+                e.remember((id.into(), place.clone()), x);
+                places.push(place);
+            }
+            // All values before the first store.
+            let mut stores = Vec::new();
+            for &v in &cx.group.outputs {
+                for place in &places {
+                    stores.push((v, index::linearize(place, &sizes), e.elem(v, place)?));
+                }
+            }
+            for (v, at, x) in stores {
+                let buf = e.buffer(v);
+                e.store(buf, at, x);
             }
             Ok(())
         })

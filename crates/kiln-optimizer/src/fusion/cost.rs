@@ -17,6 +17,20 @@ pub(super) fn reduces_trailing(func: &Func, node: &Node) -> bool {
     flags[first..].iter().all(|&r| r)
 }
 
+/// True for a `select_and_scatter` whose windows tile the operand and are small: each window then writes all of its elements,
+/// and what follows elementwise can be computed right there.
+pub fn windows_tile(func: &Func, node: &Node) -> bool {
+    let Op::SelectAndScatter { window, .. } = &node.op else { return false };
+    let (shape, windows) = (&func.ty(node.operands[0]).shape, &func.ty(node.operands[1]).shape);
+    let count: i64 = window.dims.iter().map(|w| w.size).product();
+    let tiled = window.dims.iter().enumerate().all(|(d, w)| {
+        let covered = windows[d].as_const().map(|n| n * w.size);
+        let plain = w.pad_low == 0 && w.pad_high == 0 && w.stride == w.size && w.window_dilation == 1;
+        plain && covered == shape[d].as_const()
+    });
+    tiled && count <= 16
+}
+
 /// True for nodes whose result has the bytes of the first operand.
 pub(super) fn is_alias(func: &Func, node: &Node) -> bool {
     match &node.op {

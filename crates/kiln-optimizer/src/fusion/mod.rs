@@ -16,6 +16,7 @@ mod plan;
 mod rows;
 mod siblings;
 
+pub use cost::windows_tile;
 use kiln_ir::{Func, Node, NodeId, Op, Tensor, Value};
 use std::fmt::Write as _;
 
@@ -67,7 +68,8 @@ pub enum Form {
         /// Elements of each output.
         elements: usize,
     },
-    /// Governed by this node, the last of the group: `scatter`, `dynamic_update_slice` or `select_and_scatter`.
+    /// Governed by this node: `scatter`, `dynamic_update_slice` or `select_and_scatter`. What follows in the group (only after
+    /// a `select_and_scatter` of which [`windows_tile`] holds) has its shape and is elementwise.
     Root(NodeId),
 }
 

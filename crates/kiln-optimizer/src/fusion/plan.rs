@@ -1,6 +1,6 @@
 //! The planner.
 
-use super::cost::{EXPENSIVE, Recompute, op_cost, reduces_trailing};
+use super::cost::{EXPENSIVE, Recompute, op_cost, reduces_trailing, windows_tile};
 use super::draft::{Draft, MAX_PIECES, MAX_ROW_REDUCTIONS, is_reduction, pieces};
 use super::rows::{At, operand_at};
 use super::{Form, FusionOptions, FusionPlan, GroupKind, elements, is_inline, kind_of};
@@ -262,7 +262,9 @@ impl<'f> Planner<'f> {
         let node = func.node(id);
         let form = self.joined_form(id, g, at);
         let group = &mut self.groups[g];
-        if let Some(form) = form {
+        if matches!(node.op, Op::SelectAndScatter { .. }) {
+            group.form = Form::Root(id);
+        } else if let Some(form) = form {
             group.form = form;
         }
         group.pieces += pieces(&node.op);
@@ -370,12 +372,16 @@ impl<'f> Planner<'f> {
                 };
                 !again || self.recompute[id.index()].cost < EXPENSIVE
             }
+            Op::SelectAndScatter { .. } => {
+                let plain = group.pieces == 0 && !group.window;
+                let only = self.users[id.index()].len() == 1 && !self.fetched[id.index()];
+                whole && plain && only && windows_tile(self.func, node) && self.same_shape(id, g) && self.all_at(g, at)
+            }
             Op::Parameter(_)
             | Op::Constant(_)
             | Op::OptimizationBarrier
             | Op::DotGeneral(_)
             | Op::Convolution(_)
-            | Op::SelectAndScatter { .. }
             | Op::DynamicUpdateSlice
             | Op::Scatter { .. }
             | Op::While { .. }
@@ -384,6 +390,11 @@ impl<'f> Planner<'f> {
             | Op::RngBitGenerator { .. }
             | Op::Composite { .. } => false,
         }
+    }
+
+    /// True when all users of a group's values follow the space elementwise, so that one place holds one element of each.
+    fn all_at(&self, g: GroupId, at: At) -> bool {
+        self.groups[g].nodes.iter().all(|(id, a)| *a == at || elements(self.func, (*id).into()) == 1)
     }
 
     /// True when a node has the shape of the group's outputs.
