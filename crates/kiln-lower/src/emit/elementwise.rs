@@ -1,6 +1,6 @@
 //! Kernels of groups whose outputs have one element per iteration.
 
-use super::builder::{Context, Emitter};
+use super::builder::{Context, Emitter, unsupported};
 use super::elemental::Emit;
 use super::index::{self, Idx};
 use super::loops::{chunk_of, worth_parallel};
@@ -18,6 +18,9 @@ pub(super) fn elementwise(cx: &Context<'_>, out: &mut Emitted) -> Emit<()> {
         return Ok(());
     };
     let shape = cx.sizes(first);
+    if let Some(v) = outputs.iter().find(|v| cx.count(**v) != index::count(&shape)) {
+        return Err(unsupported(cx.node(v.node), "it has not as many elements as the other outputs of its group"));
+    }
     let regions = regions(cx, &outputs, &shape);
     let parallel = worth_parallel(index::count(&shape));
     let regions = if parallel { divisible(regions, &shape) } else { regions };

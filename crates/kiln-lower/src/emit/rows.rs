@@ -1,6 +1,6 @@
 //! Row kernels: the rows run in parallel, each keeps to its own elements, and several loops over one row find it in cache.
 
-use super::builder::{Context, Emitter};
+use super::builder::{Context, Emitter, unsupported};
 use super::elemental::Emit;
 use super::index::{self, Idx, Sizes};
 use super::loops::worth_parallel;
@@ -91,6 +91,9 @@ pub(super) fn rows(cx: &Context<'_>, rows: i64, cols: i64, out: &mut Emitted) ->
     let some: Vec<Value> = cx.group.outputs.iter().copied().filter(|v| cx.count(*v) > 0).collect();
     if some.is_empty() {
         return Ok(());
+    }
+    if let Some(v) = some.iter().find(|v| ![rows, rows * cols].contains(&cx.count(**v))) {
+        return Err(unsupported(cx.node(v.node), "it has neither an element per row nor whole rows of its group"));
     }
     let (row_outputs, full_outputs): (Vec<Value>, Vec<Value>) = some.iter().partition(|v| cx.count(**v) == rows);
     let partials = if full_outputs.is_empty() && rows < 32 { two_stage(cx, 4096, out)? } else { BTreeMap::new() };
