@@ -134,7 +134,8 @@ mod tests {
         (0..n)
             .map(|_| {
                 let first = next(steps) as u32;
-                Interval { bytes: next(1 << next(16)), first, last: first + next(1 + steps / 8) as u32 }
+                let scale = next(16);
+                Interval { bytes: next(1 << scale), first, last: first + next(1 + steps / 8) as u32 }
             })
             .collect()
     }

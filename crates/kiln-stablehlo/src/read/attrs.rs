@@ -106,6 +106,12 @@ impl Parser<'_> {
         })
     }
 
+    /// A number without a type behind it.
+    pub(super) fn plain_number(&mut self) -> Parsed<Attr> {
+        let word = self.c.number()?;
+        Ok(number(&word, None))
+    }
+
     fn list(&mut self) -> Parsed<Attr> {
         self.c.expect("[")?;
         let mut out = Vec::new();

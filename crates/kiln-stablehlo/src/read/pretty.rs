@@ -58,6 +58,12 @@ impl Parser<'_> {
                     op.attrs.extend(more);
                 }
                 Some(',') => self.c.expect(",")?,
+                Some('d') if self.c.eat_word("dense") => {
+                    // The type behind the literal is that of the operation.
+                    let value = self.dense()?;
+                    op.attrs.insert("value".into(), value);
+                    return Ok(());
+                }
                 Some(c) if c.is_ascii_alphabetic() => self.named_item(op)?,
                 _ => return Ok(()),
             }
@@ -65,19 +71,15 @@ impl Parser<'_> {
         self.types(op)
     }
 
-    /// `key = value`, `key = [1] x [2]`, `dense<...> : t`, or a bare word.
+    /// `key = value`, `key = [1] x [2]`, or a bare word.
     fn named_item(&mut self, op: &mut Operation) -> Parsed<()> {
-        if self.c.eat_word("dense") {
-            let value = self.dense()?;
-            op.attrs.insert("value".into(), value);
-            return Ok(());
-        }
         let key = self.c.dotted_ident()?;
         if !self.c.eat("=") {
             op.attrs.insert("word".into(), Attr::Word(key));
             return Ok(());
         }
-        let value = self.attr()?;
+        // A colon behind a number begins the operation's types.
+        let value = if self.c.at_number() { self.plain_number()? } else { self.attr()? };
         if self.c.eat_word("x") {
             let right = self.attr()?;
             op.attrs.insert(key, Attr::List(vec![value, right]));
@@ -95,6 +97,11 @@ impl Parser<'_> {
             return Ok(());
         }
         let mut list = vec![self.ty()?];
+        if self.c.eat("->") {
+            op.operand_types = list;
+            op.result_types = vec![self.ty()?];
+            return Ok(());
+        }
         while self.c.eat(",") {
             list.push(self.ty()?);
         }
