@@ -83,6 +83,27 @@ fn every_reducer_on_every_dtype() {
 }
 
 #[test]
+fn folding_neutral_elements_gives_the_neutral_element() {
+    for d in DType::ALL {
+        for op in Reducer::ALL.into_iter().filter(|&op| accepts(op, d)) {
+            let bits = kiln_loops::Const::from_f64(d, neutral(op, d)).bits;
+            let bits = if op == Reducer::And {
+                u64::MAX >> (64 - d.bits()) & if d == DType::Bool { 1 } else { u64::MAX }
+            } else {
+                bits
+            };
+            let kernel = row_reduction(op, d, 1, 37, LoopKind::Vector);
+            let x: Vec<u8> = (0..37).flat_map(|_| bits.to_le_bytes().into_iter().take(d.size())).collect();
+            let mut found = [vec![x, vec![0; d.size()]]];
+            run_compiled(std::slice::from_ref(&kernel), &mut found, 1, &options());
+            let init =
+                kiln_loops::scalar::binary(op.binary(), d, kiln_loops::Const::from_f64(d, neutral(op, d)).bits, bits);
+            assert_eq!(elements(d, &found[0][1]), [init.expect("accepted")], "{}", kernel.name);
+        }
+    }
+}
+
+#[test]
 fn extremes_keep_nan_and_the_sign_of_zero() {
     for d in [DType::F32, DType::F64] {
         for op in [Reducer::Maximum, Reducer::Minimum] {

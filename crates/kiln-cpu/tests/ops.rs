@@ -252,6 +252,36 @@ fn literals_fma_and_axes() {
     check_kernels(kernels, 10);
 }
 
+#[test]
+fn extremes_of_all_pairs_of_special_values() {
+    const VALUES: [f64; 7] = [0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
+    for d in [DType::F32, DType::F64] {
+        let bytes = |pick: fn(usize) -> usize| -> Vec<u8> {
+            (0..49)
+                .flat_map(|i| {
+                    kiln_loops::Const::from_f64(d, VALUES[pick(i)]).bits.to_le_bytes().into_iter().take(d.size())
+                })
+                .collect()
+        };
+        for op in [BinaryOp::Maximum, BinaryOp::Minimum] {
+            for kind in [LoopKind::Vector, LoopKind::Serial] {
+                let inputs = [(d, Operand::Varying), (d, Operand::Varying)];
+                let name = format!("{} {d} {kind:?}", op.name());
+                let kernel = map(&name, &inputs, d, 49, kind, |b, v| b.binary(op, v[0], v[1]));
+                let mut expected = vec![bytes(|i| i / 7), bytes(|i| i % 7), vec![0; 49 * d.size()]];
+                let mut found = [expected.clone()];
+                common::run_compiled(std::slice::from_ref(&kernel), &mut found, 1, &options());
+                kiln_loops::interp::run(&kernel, &mut expected).expect("interprets");
+                common::assert_same(&kernel, &expected, &found[0]);
+                // And the interpreter says what the contract does.
+                let zeros = common::elements(d, &found[0][2]);
+                assert_eq!(zeros[1] == 0, op == BinaryOp::Maximum, "of +0 and -0");
+                assert_eq!(zeros[7], zeros[1], "either way round");
+            }
+        }
+    }
+}
+
 /// Older x86-64 levels give the same results; without fma it rounds twice, as the interpreter then does.
 #[cfg(target_arch = "x86_64")]
 #[test]
