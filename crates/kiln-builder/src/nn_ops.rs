@@ -1,7 +1,7 @@
 //! Activations, softmax and the cross entropy.
 
 use crate::expr::Expr;
-use kiln_ir::{DType, Dim};
+use kiln_ir::{DType, Dim, Shape};
 
 impl Expr {
     /// `maximum(x, 0)`; NaN stays NaN, and the derivative at 0 is 0.
@@ -99,7 +99,12 @@ impl Expr {
         let shape = self.shape();
         let fits = self.rank() == labels.rank() + 1 && shape[..labels.rank()] == labels.shape()[..];
         if !fits || !labels.dtype().is_int() {
-            let label = "labels are integers, of the logits' shape without its last dimension";
+            let label = match shape.split_last() {
+                Some((_, rows)) => {
+                    format!("labels are integers of shape {}, these are {}", Shape::new(rows.to_vec()), labels.ty())
+                }
+                None => "logits need a last dimension, the classes".to_owned(),
+            };
             return self.fail2(labels, "softmax_cross_entropy.labels", "the labels do not fit the logits", label);
         }
         let shifted = self - self.max_keepdims(-1).stop_gradient();

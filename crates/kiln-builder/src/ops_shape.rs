@@ -222,6 +222,7 @@ impl Expr {
     #[track_caller]
     pub fn flip(&self, axes: impl IntoAxes) -> Expr {
         match self.axes(axes, "reverse") {
+            Some(axes) if axes.is_empty() => self.clone(),
             Some(axes) => self.graph.emit(Op::Reverse(axes), &[self]),
             None => self.graph.poisoned(),
         }

@@ -50,7 +50,10 @@ impl Diagnostic {
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error[{}]: {}\n  --> {}", self.code, self.message, self.loc)?;
+        write!(f, "error[{}]: {}", self.code, self.message)?;
+        if !self.loc.is_unknown() {
+            write!(f, "\n  --> {}", self.loc)?;
+        }
         for line in self.label.lines() {
             write!(f, "\n   | {}", line.trim_end())?;
         }

@@ -143,7 +143,7 @@ impl Binder {
 /// every operator's constraints are checked again, and `get_dimension_size` becomes a constant.
 ///
 /// # Errors
-/// `specialize.C1` when a symbol has no size, `specialize.C2` when a type gets an impossible size, and every operator's
+/// `specialize.C1` when a symbol has no size, `specialize.C2` when a symbol or a type gets an impossible size, and every operator's
 /// constraint that the sizes violate.
 ///
 /// # Panics
@@ -157,6 +157,12 @@ pub fn specialize(func: &Func, env: &DimEnv) -> Result<Func, Diagnostics> {
         .collect();
     if !free.is_empty() {
         return Err(Diagnostics(free));
+    }
+    let negative: Vec<Diagnostic> = (env.iter().filter(|(_, n)| **n < 0))
+        .map(|(s, n)| Diagnostic::new("specialize.C2", format!("the named dimension `{s}` cannot have size {n}")))
+        .collect();
+    if !negative.is_empty() {
+        return Err(Diagnostics(negative));
     }
     let mut errors = Vec::new();
     let new = specialize_into(func, env, &mut errors);

@@ -120,6 +120,9 @@ impl fmt::Display for RunError {
             RunError::FeedType { name, expected, found } => {
                 write!(f, "input \"{name}\": expected {expected}, found {found}")
             }
+            RunError::Count { what, expected: 1, found } => {
+                write!(f, "expected 1 {}, found {found}", what.trim_end_matches('s'))
+            }
             RunError::Count { what, expected, found } => write!(f, "expected {expected} {what}, found {found}"),
             RunError::OutputType { name, expected, found } => {
                 write!(f, "buffer for output \"{name}\": expected {expected}, found {found}")

@@ -67,8 +67,9 @@ pub fn reshape(cx: &Cx, shape: &Shape) -> Result<TensorType, Diagnostic> {
         let count = |(c, f): &(i128, Vec<Dim>)| match f.as_slice() {
             [] => format!("{c}"),
             f => {
-                let names: Vec<String> = f.iter().map(|d| format!("({d})")).collect();
-                format!("{c} * {}", names.join(" * "))
+                let factor = |d: &Dim| if d.as_symbol().is_some() { d.to_string() } else { format!("({d})") };
+                let constant = (*c != 1).then(|| c.to_string());
+                constant.into_iter().chain(f.iter().map(factor)).collect::<Vec<_>>().join(" * ")
             }
         };
         return Err(cx.err("C2", "the number of elements changes").label(format!(
