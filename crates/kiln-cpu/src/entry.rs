@@ -2,8 +2,8 @@
 //!
 //! Per step it builds the array of buffer pointers on its stack and calls a kernel, the thread pool or a library function
 //! through the tables of the run context; control flow between steps is native. Long programs are cut into functions of
-//! bounded size that the code block calls directly (patched at link time), since register allocation of one function grows
-//! faster than linearly.
+//! bounded size that the code block calls directly (patched at link time), since Cranelift limits the size of one
+//! function; compile time stays linear in the number of steps.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{

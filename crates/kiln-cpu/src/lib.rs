@@ -27,7 +27,7 @@ pub use target::{check_host, host_target};
 pub enum OptLevel {
     /// [`OptLevel::Speed`] for kernels that divide integers (divisions by literals become products), otherwise
     /// [`OptLevel::None`]: the loop IR arrives optimized, and the emitter's own order, sharing and placement of literals
-    /// gives faster code in less time than Cranelift's optimizer does.
+    /// compiles faster. Long bodies (softmax, gelu) run 1.25 to 1.4 times as fast so; a bare axpy loses a tenth.
     Auto,
     /// Nothing beyond instruction selection and register allocation.
     None,
