@@ -96,7 +96,12 @@ fn bert(p: &Weights, ids: &Expr, layers: usize, heads: usize, eps: f64) -> Expr 
     let size = d / heads as i64;
     for i in 0..layers {
         let head = |name: &str, x: &Expr| {
-            linear(p, &format!("l{i}.{name}"), x).reshape([batch.clone(), seq.clone(), (heads as i64).into(), size.into()])
+            linear(p, &format!("l{i}.{name}"), x).reshape([
+                batch.clone(),
+                seq.clone(),
+                (heads as i64).into(),
+                size.into(),
+            ])
         };
         let (q, k, v) = (head("q", &x), head("k", &x), head("v", &x));
         let scores = g.einsum("bqhd,bkhd->bhqk", &[&q, &k]) / (size as f64).sqrt();
@@ -176,9 +181,9 @@ fn gpt_loss(g: &Graph, p: &Weights, x: &Expr, y: &Expr, layers: usize, heads: us
         let scores = g.einsum("bqhd,bkhd->bhqk", &[&parts[0], &parts[1]]) / (size as f64).sqrt();
         let weights = g.where_(&mask, &scores, f64::NEG_INFINITY).softmax(-1);
         let mixed = g.einsum("bhqk,bkhd->bqhd", &[&weights, &parts[2]]);
-        h = h + linear(p, &format!("l{i}.proj"), &mixed.reshape([batch.clone(), seq.clone(), d.into()]));
+        h += linear(p, &format!("l{i}.proj"), &mixed.reshape([batch.clone(), seq.clone(), d.into()]));
         let hidden = linear(p, &format!("l{i}.fc1"), &named_norm(p, &format!("l{i}.ln2"), &h, EPS)).gelu_tanh();
-        h = h + linear(p, &format!("l{i}.fc2"), &hidden);
+        h += linear(p, &format!("l{i}.fc2"), &hidden);
     }
     let logits = named_norm(p, "lnf", &h, EPS).dot(&p["head"]);
     logits.softmax_cross_entropy(y).mean(..)

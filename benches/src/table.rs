@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 /// What a workload computes, with its sizes.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs, reason = "the fields are sizes and rates by their usual names")]
 pub enum Kind {
     /// `gelu_tanh(x * w + b) * sigmoid(x) + 0.1 x`.
     Chain { shape: [usize; 2] },
@@ -24,7 +25,17 @@ pub enum Kind {
     /// A small convolutional network trained by Adam.
     TrainCnn { batch: usize, lr: f64 },
     /// A decoder-only transformer trained by AdamW.
-    TrainGpt { batch: usize, seq: usize, layers: usize, d: usize, heads: usize, ff: usize, vocab: usize, lr: f64, wd: f64 },
+    TrainGpt {
+        batch: usize,
+        seq: usize,
+        layers: usize,
+        d: usize,
+        heads: usize,
+        ff: usize,
+        vocab: usize,
+        lr: f64,
+        wd: f64,
+    },
     /// An encoder-only transformer.
     Bert { batch: usize, seq: usize, layers: usize, d: usize, heads: usize, ff: usize, vocab: usize, eps: f64 },
     /// ResNet-18.
@@ -85,16 +96,7 @@ const BATCHES: usize = 4;
 /// The kind of a key, if there is such a workload.
 pub fn kind(key: &str) -> Option<Kind> {
     let matmul = |n| Kind::Matmul { m: n, k: n, n };
-    let bert = |batch| Kind::Bert {
-        batch,
-        seq: 128,
-        layers: 6,
-        d: 384,
-        heads: 12,
-        ff: 1536,
-        vocab: 30522,
-        eps: 1e-12,
-    };
+    let bert = |batch| Kind::Bert { batch, seq: 128, layers: 6, d: 384, heads: 12, ff: 1536, vocab: 30522, eps: 1e-12 };
     Some(match key {
         "E1.1024x1024" => Kind::Chain { shape: [1024, 1024] },
         "E1.8192x4096" => Kind::Chain { shape: [8192, 4096] },
