@@ -1,4 +1,15 @@
 //! Suites that cross crates.
 
+mod artifacts;
 mod crate_graph;
+mod determinism;
+mod diagnostics;
+mod memory;
+mod mistakes;
+mod options;
 mod random_graphs;
+mod robustness;
+mod spec_examples;
+mod support;
+mod symbolic;
+mod training;

@@ -11,8 +11,11 @@ const BODIES: [BinaryOp; 5] =
 /// A nested function that applies `ops` to its first two arguments in turn.
 fn branch(types: &[TensorType], ops: &[BinaryOp]) -> Func {
     let mut f = Func::new("branch");
-    let args: Vec<Value> =
-        types.iter().enumerate().map(|(i, t)| f.add_input(format!("a{i}"), t.clone(), InputKind::Feed, Loc::UNKNOWN)).collect();
+    let args: Vec<Value> = types
+        .iter()
+        .enumerate()
+        .map(|(i, t)| f.add_input(format!("a{i}"), t.clone(), InputKind::Feed, Loc::UNKNOWN))
+        .collect();
     let mut x = args[0];
     for &op in ops {
         x = f.push1(Op::Binary(op), &[x, args[1]], Loc::UNKNOWN).expect("operands of one type");
@@ -49,7 +52,8 @@ impl Gen {
         let types = [TensorType::scalar(DType::I32), x.tensor.ty(), y.tensor.ty()];
         let trips = self.rng.below(4) as i32;
         let params = |f: &mut Func| -> Vec<Value> {
-            let add = |(i, t): (usize, &TensorType)| f.add_input(format!("s{i}"), t.clone(), InputKind::Feed, Loc::UNKNOWN);
+            let add =
+                |(i, t): (usize, &TensorType)| f.add_input(format!("s{i}"), t.clone(), InputKind::Feed, Loc::UNKNOWN);
             types.iter().enumerate().map(add).collect()
         };
         let mut cond = Func::new("cond");
@@ -90,7 +94,8 @@ impl Gen {
         let types = [x.tensor.ty(), y.tensor.ty()];
         let index = self.rng.range(-1, 4) as i32;
         let index = self.input(Tensor::scalar(index));
-        let branches = (0..1 + self.rng.below(3)).map(|_| self.ops(types[0].dtype)).map(|o| branch(&types, &o)).collect();
+        let branches =
+            (0..1 + self.rng.below(3)).map(|_| self.ops(types[0].dtype)).map(|o| branch(&types, &o)).collect();
         self.emit_moved(Op::Case { branches }, &[&index, &x, &y])
     }
 

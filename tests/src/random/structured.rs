@@ -180,8 +180,8 @@ impl Gen {
         let shape: Vec<usize> = order.iter().map(|&i| sizes[i]).collect();
         let place = |i: usize| order.iter().position(|&o| o == i);
         let k: usize = contract.iter().map(|&d| s[d]).product();
-        let result: usize =
-            (0..rank).filter(|d| !contract.contains(d)).map(|d| s[d]).product::<usize>() * free.iter().product::<usize>();
+        let result: usize = (0..rank).filter(|d| !contract.contains(d)).map(|d| s[d]).product::<usize>()
+            * free.iter().product::<usize>();
         if result > MAX_ELEMENTS || shape.iter().product::<usize>() > MAX_ELEMENTS {
             return None;
         }
@@ -230,7 +230,9 @@ impl Gen {
                 let x = self.clamped(&x, -1.0, 1.0)?;
                 let init = self.scalar(dtype, 2.0);
                 let (e, n) = (x.error, n as f64);
-                self.emit(op, &[&x, &init], |r| 2.0 * n * e + (n + 2.0) * eps * magnitude(r) + f64::from(f32::MIN_POSITIVE))
+                self.emit(op, &[&x, &init], |r| {
+                    2.0 * n * e + (n + 2.0) * eps * magnitude(r) + f64::from(f32::MIN_POSITIVE)
+                })
             }
             _ => {
                 let init = self.tensor_of(dtype, &[]);
@@ -313,7 +315,8 @@ impl Gen {
         let dtype = x.tensor.dtype();
         let updates = self.tensor_of(dtype, updates_shape);
         let updates = self.input(updates);
-        let combine = [ScatterUpdate::Combine(Reducer::Add), ScatterUpdate::Combine(Reducer::Maximum), ScatterUpdate::Assign];
+        let combine =
+            [ScatterUpdate::Combine(Reducer::Add), ScatterUpdate::Combine(Reducer::Maximum), ScatterUpdate::Assign];
         let update = *self.rng.pick(&combine);
         let dims = Box::new(ScatterDims {
             update_window_dims: axes(window),

@@ -26,8 +26,10 @@ impl Gen {
             return self.select_and_scatter(&x);
         }
         let shape = x.tensor.shape().to_vec();
-        let dims: SmallVec<[WindowDim; 4]> =
-            shape.iter().map(|&n| if self.rng.one_in(3) { WindowDim::TRIVIAL } else { self.window_dim(n, true, false) }).collect();
+        let dims: SmallVec<[WindowDim; 4]> = shape
+            .iter()
+            .map(|&n| if self.rng.one_in(3) { WindowDim::TRIVIAL } else { self.window_dim(n, true, false) })
+            .collect();
         let size: i64 = dims.iter().map(|d| d.size).product();
         let reducer = *self.rng.pick(&[Reducer::Add, Reducer::Maximum, Reducer::Minimum]);
         let dtype = x.tensor.dtype();
@@ -53,7 +55,8 @@ impl Gen {
             .iter()
             .map(|&n| if self.rng.one_in(2) { WindowDim::TRIVIAL } else { self.window_dim(n, false, false) })
             .collect();
-        let out: Vec<usize> = dims.iter().zip(x.tensor.shape()).map(|(d, &n)| d.output_size(n as i64) as usize).collect();
+        let out: Vec<usize> =
+            dims.iter().zip(x.tensor.shape()).map(|(d, &n)| d.output_size(n as i64) as usize).collect();
         let dtype = x.tensor.dtype();
         let source = self.tensor_of(dtype, &out);
         let source = self.input(source);
@@ -69,7 +72,10 @@ impl Gen {
     pub(super) fn convolution(&mut self) -> Option<Entry> {
         let spatial = 1 + self.rng.below(2);
         let x = self.find(|e| {
-            e.tensor.rank() == spatial + 2 && !e.tensor.is_empty() && e.tensor.len() <= 600 && e.tensor.dtype() != DType::Bool
+            e.tensor.rank() == spatial + 2
+                && !e.tensor.is_empty()
+                && e.tensor.len() <= 600
+                && e.tensor.dtype() != DType::Bool
         })?;
         let dtype = x.tensor.dtype();
         let x = if dtype.is_float() { self.clamped(&x, -8.0, 8.0)? } else { x };

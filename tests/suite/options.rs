@@ -1,0 +1,73 @@
+//! Random graphs give the same results whatever the optimizer may do.
+
+use kiln::lower::LowerOptions;
+use kiln::optimizer::{OptimizeOptions, PASSES};
+use kiln::prelude::*;
+use kiln_tests::compare::compare;
+use kiln_tests::random::{Case, generate};
+use kiln_tests::size_of;
+
+/// Graphs compiled in every way. Other seeds than those of the random suite.
+const SEEDS: std::ops::Range<u64> = 20_000..20_060;
+
+/// Every way: a name and its options.
+fn ways() -> Vec<(String, OptimizeOptions, LowerOptions)> {
+    let base = OptimizeOptions { dump: None, ..OptimizeOptions::default() };
+    let (mut unfused, mut unscheduled) = (LowerOptions::default(), LowerOptions::default());
+    unfused.fusion.enabled = false;
+    unscheduled.schedule = false;
+    let mut small = LowerOptions::default();
+    (small.fusion.max_nodes, small.fusion.max_inputs) = (3, 3);
+    let mut ways = vec![
+        ("no fusion".to_owned(), base.clone(), unfused),
+        ("no scheduling".to_owned(), base.clone(), unscheduled),
+        ("small kernels".to_owned(), base.clone(), small),
+    ];
+    for level in 0..=2 {
+        ways.push((format!("level {level}"), OptimizeOptions { level, ..base.clone() }, LowerOptions::default()));
+    }
+    for pass in PASSES {
+        let options = OptimizeOptions { disable: vec![pass.to_owned()], ..base.clone() };
+        ways.push((format!("without {pass}"), options, LowerOptions::default()));
+    }
+    for n in [1, 7] {
+        let options = OptimizeOptions { stop_after_n_rewrites: Some(n), ..base.clone() };
+        ways.push((format!("{n} rewrites"), options, LowerOptions::default()));
+    }
+    ways
+}
+
+fn check(case: &Case, optimize: &OptimizeOptions, lower: &LowerOptions) -> Result<(), String> {
+    let compiler = Compiler::cpu().optimize(optimize.clone()).lower(lower.clone()).threads(1);
+    let exe = compiler.compile_func(case.func.clone()).map_err(|e| format!("compile: {e}"))?;
+    let feeds: Vec<(&str, &Tensor)> = case.func.inputs.iter().map(|i| i.name.as_str()).zip(&case.inputs).collect();
+    let found = exe.run(&feeds).map_err(|e| format!("run: {e}"))?.into_vec();
+    for (i, ((expected, error), found)) in case.expected.iter().zip(&found).enumerate() {
+        compare(found, expected, *error).map_err(|e| format!("output {i}: {e}"))?;
+    }
+    Ok(())
+}
+
+/// Passes that later stages rely on: they run whatever the level, and without them a graph with their operators is
+/// refused.
+const NEEDED: [&str; 2] = ["inline_composites", "expand_rng"];
+
+#[test]
+fn options_do_not_change_results() {
+    let ways = ways();
+    let mut failures = Vec::new();
+    for seed in SEEDS {
+        let case = generate(seed, size_of(seed));
+        let has = |names: &[&str]| case.func.nodes().iter().any(|n| names.contains(&n.op.name()));
+        for (name, optimize, lower) in &ways {
+            let needed = optimize.disable.iter().any(|d| NEEDED.contains(&d.as_str()));
+            if needed && has(&["rng_bit_generator", "composite"]) {
+                continue;
+            }
+            if let Err(e) = check(&case, optimize, lower) {
+                failures.push(format!("seed {seed}, {name}: {e}"));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
