@@ -24,8 +24,8 @@ pub(crate) fn scalar_tensor(dtype: DType, x: f64) -> Tensor {
         DType::U16 => Tensor::scalar(x as u16),
         DType::U32 => Tensor::scalar(x as u32),
         DType::U64 => Tensor::scalar(x as u64),
-        DType::F16 => Tensor::scalar(half::f16::from_f64(x)),
-        DType::BF16 => Tensor::scalar(half::bf16::from_f64(x)),
+        DType::F16 => Tensor::scalar(kiln_ir::dtype::f16_from_f64(x)),
+        DType::BF16 => Tensor::scalar(kiln_ir::dtype::bf16_from_f64(x)),
         DType::F32 => Tensor::scalar(x as f32),
         DType::F64 => Tensor::scalar(x),
     }

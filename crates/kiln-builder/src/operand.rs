@@ -53,8 +53,8 @@ impl ScalarValue {
             DType::U16 => int!(u16),
             DType::U32 => int!(u32),
             DType::U64 => int!(u64),
-            DType::F16 => Ok(Tensor::scalar(f16::from_f64(float))),
-            DType::BF16 => Ok(Tensor::scalar(bf16::from_f64(float))),
+            DType::F16 => Ok(Tensor::scalar(kiln_ir::dtype::f16_from_f64(float))),
+            DType::BF16 => Ok(Tensor::scalar(kiln_ir::dtype::bf16_from_f64(float))),
             DType::F32 => Ok(Tensor::scalar(float as f32)),
             DType::F64 => Ok(Tensor::scalar(float)),
         }

@@ -199,6 +199,28 @@ impl fmt::Display for DTypeSet {
     }
 }
 
+/// The f16 nearest to `x`, ties to even, rounded once. (`half`'s own conversion drops the low bits of an f64.)
+pub fn f16_from_f64(x: f64) -> f16 {
+    f16::from_f32(round_to_odd(x))
+}
+
+/// The bf16 nearest to `x`, ties to even, rounded once.
+pub fn bf16_from_f64(x: f64) -> bf16 {
+    bf16::from_f32(round_to_odd(x))
+}
+
+/// `x` as f32 rounded to odd: what is lost leaves its mark in the last bit, so that rounding the result to fewer bits is as good
+/// as rounding `x` (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
+fn round_to_odd(x: f64) -> f32 {
+    let nearest = x as f32;
+    if f64::from(nearest) == x || !nearest.is_finite() || nearest.to_bits() & 1 == 1 {
+        return nearest;
+    }
+    // The neighbour on the other side of `x` has an odd last bit.
+    let away = (f64::from(nearest).abs() < x.abs()) as u32;
+    f32::from_bits(if away == 1 { nearest.to_bits() + 1 } else { nearest.to_bits() - 1 })
+}
+
 /// A Rust type that is the element of a tensor.
 ///
 /// # Safety
@@ -218,3 +240,25 @@ macro_rules! elements {
 }
 elements!(bool => Bool, i8 => I8, i16 => I16, i32 => I32, i64 => I64, u8 => U8, u16 => U16, u32 => U32, u64 => U64,
     f16 => F16, bf16 => BF16, f32 => F32, f64 => F64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrow_floats_round_once() {
+        // Just above the middle of two neighbours: rounding to f32 first would lose what breaks the tie.
+        let tie = f64::from(f16::ONE.to_f32()) + 2f64.powi(-11);
+        assert_eq!(f16_from_f64(tie), f16::ONE);
+        assert_eq!(f16_from_f64(tie + 2f64.powi(-40)), f16::from_f32(1.0 + 2f32.powi(-10)));
+        assert_eq!(f16_from_f64(-tie - 2f64.powi(-40)), f16::from_f32(-1.0 - 2f32.powi(-10)));
+        let tie = 1.0 + 2f64.powi(-8);
+        assert_eq!(bf16_from_f64(tie), bf16::ONE);
+        assert_eq!(bf16_from_f64(tie + 2f64.powi(-45)), bf16::from_f32(1.0 + 2f32.powi(-7)));
+        assert_eq!(bf16_from_f64(1.0 + 3.0 * 2f64.powi(-8) - 2f64.powi(-45)), bf16::from_f32(1.0 + 2f32.powi(-7)));
+        for special in [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e-300] {
+            assert_eq!(f16_from_f64(special), f16::from_f32(special as f32));
+        }
+        assert!(bf16_from_f64(f64::NAN).is_nan());
+    }
+}

@@ -113,6 +113,11 @@ impl Func {
         Func { name: name.into(), ..Func::default() }
     }
 
+    /// Makes room for this many further nodes, so that adding them moves none.
+    pub fn reserve(&mut self, nodes: usize) {
+        self.nodes.reserve(nodes);
+    }
+
     /// The nodes in topological order; a node's position is its id.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes

@@ -171,6 +171,7 @@ pub fn specialize(func: &Func, env: &DimEnv) -> Result<Func, Diagnostics> {
 
 fn specialize_into(func: &Func, env: &DimEnv, errors: &mut Vec<Diagnostic>) -> Func {
     let mut new = Func::new(func.name.clone());
+    new.reserve(func.nodes().len());
     let subst_type = |t: &TensorType, errors: &mut Vec<Diagnostic>, loc: &crate::Loc| {
         let mut overflow = false;
         let t = TensorType { dtype: t.dtype, shape: substitute(&t.shape, env, &mut overflow) };

@@ -54,8 +54,17 @@ impl Gen {
 
     /// Mostly small numbers, now and then an extreme one.
     pub(super) fn tensor_of(&mut self, dtype: DType, shape: &[usize]) -> Tensor {
-        let n: usize = shape.iter().product();
         let special = self.rng.one_in(4);
+        self.contents(dtype, shape, special)
+    }
+
+    /// Small numbers only.
+    pub(super) fn ordinary(&mut self, dtype: DType, shape: &[usize]) -> Tensor {
+        self.contents(dtype, shape, false)
+    }
+
+    fn contents(&mut self, dtype: DType, shape: &[usize], special: bool) -> Tensor {
+        let n: usize = shape.iter().product();
         if dtype == DType::Bool {
             let data: Vec<bool> = (0..n).map(|_| self.rng.one_in(2)).collect();
             return Tensor::from_vec(shape, data).expect("as many as the shape has");

@@ -205,7 +205,11 @@ impl Gen {
         let (mx, my, ex, ey) = (magnitude(&x.tensor), magnitude(&y.tensor), x.error, y.error);
         let eps = epsilon(x.tensor.dtype());
         let (k, sum_eps) = (k as f64, eps.min(f64::from(f32::EPSILON)));
-        move |r| k * (mx * ey + my * ex + ex * ey) + (k + 2.0) * sum_eps * k * mx * my + eps * magnitude(r)
+        // The sign of a zero sum is not kept: a little more than nothing is allowed.
+        move |r| {
+            let carried = k * (mx * ey + my * ex + ex * ey);
+            carried + (k + 2.0) * sum_eps * k * mx * my + eps * magnitude(r) + f64::MIN_POSITIVE
+        }
     }
 
     pub(super) fn reduce(&mut self) -> Option<Entry> {

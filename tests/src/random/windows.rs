@@ -96,7 +96,8 @@ impl Gen {
         kernel_shape[kernel[1]] = out_features;
         (0..spatial).for_each(|i| kernel_shape[kernel[2 + i]] = window[i].size as usize);
         let k: usize = kernel_shape.iter().product::<usize>() / out_features;
-        let y = self.tensor_of(dtype, &kernel_shape);
+        // NaN times the zeros of the padding is nobody's promise, so kernels hold ordinary numbers.
+        let y = self.ordinary(dtype, &kernel_shape);
         let y = self.input(y);
         let y = if dtype.is_float() { self.clamped(&y, -8.0, 8.0)? } else { y };
         let out: i64 = (0..spatial).map(|i| window[i].output_size(shape[input[2 + i]] as i64)).product();

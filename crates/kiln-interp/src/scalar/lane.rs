@@ -265,7 +265,7 @@ impl Lane for bool {
 }
 
 macro_rules! float_lane {
-    ($t:ident, to $to:expr, from $from:expr, int $from_int:expr) => {
+    ($t:ident, to $to:expr, from $from:expr, int $from_int:expr, once $once:expr) => {
         impl Lane for $t {
             type Acc = f64;
 
@@ -338,7 +338,7 @@ macro_rules! float_lane {
                 match w {
                     Wide::I(x) => $from_int(x as _),
                     Wide::U(x) => $from_int(x as _),
-                    Wide::F(x) => $from(x),
+                    Wide::F(x) => $once(x),
                 }
             }
             fn up(self) -> f64 {
@@ -350,10 +350,10 @@ macro_rules! float_lane {
         }
     };
 }
-float_lane!(f64, to(|x: f64| x), from(|x: f64| x), int(|x: f64| x));
-float_lane!(f32, to(|x: f32| f64::from(x)), from(|x: f64| x as f32), int(|x: f32| x));
-float_lane!(f16, to (|x: f16| f64::from(x.to_f32())), from (|x: f64| f16::from_f32(x as f32)), int f16::from_f32);
-float_lane!(bf16, to (|x: bf16| f64::from(x.to_f32())), from (|x: f64| bf16::from_f32(x as f32)), int bf16::from_f32);
+float_lane!(f64, to(|x: f64| x), from(|x: f64| x), int(|x: f64| x), once(|x: f64| x));
+float_lane!(f32, to(|x: f32| f64::from(x)), from(|x: f64| x as f32), int(|x: f32| x), once(|x: f64| x as f32));
+float_lane!(f16, to (|x: f16| f64::from(x.to_f32())), from (|x: f64| f16::from_f32(x as f32)), int f16::from_f32, once kiln_ir::dtype::f16_from_f64);
+float_lane!(bf16, to (|x: bf16| f64::from(x.to_f32())), from (|x: f64| bf16::from_f32(x as f32)), int bf16::from_f32, once kiln_ir::dtype::bf16_from_f64);
 
 /// Runs an expression with a type name bound to the Rust type of a [`DType`].
 ///

@@ -181,8 +181,8 @@ fn float_bits(dtype: DType, raw: Raw) -> Option<u64> {
         return (!raw.negative && (limit == 64 || bits >> limit == 0)).then_some(bits);
     }
     Some(match dtype {
-        DType::F16 => f16::from_f64(decimal(raw)?).to_bits().into(),
-        DType::BF16 => bf16::from_f64(decimal(raw)?).to_bits().into(),
+        DType::F16 => crate::dtype::f16_from_f64(decimal(raw)?).to_bits().into(),
+        DType::BF16 => crate::dtype::bf16_from_f64(decimal(raw)?).to_bits().into(),
         DType::F32 => decimal::<f32>(raw)?.to_bits().into(),
         _ => decimal::<f64>(raw)?.to_bits(),
     })

@@ -2,7 +2,6 @@
 
 use super::{Builder, Built};
 use crate::ast::{Attr, Literal, Operation};
-use half::{bf16, f16};
 use kiln_ir::{DType, Tensor};
 
 impl Builder<'_> {
@@ -67,8 +66,8 @@ fn element(word: &str, dtype: DType) -> Option<[u8; 8]> {
             DType::F64 => x.to_bits(),
             // Parsed as f32, so that the decimal is rounded once.
             DType::F32 => u64::from(word.parse::<f32>().ok()?.to_bits()),
-            DType::F16 => u64::from(f16::from_f64(x).to_bits()),
-            _ => u64::from(bf16::from_f64(x).to_bits()),
+            DType::F16 => u64::from(kiln_ir::dtype::f16_from_f64(x).to_bits()),
+            _ => u64::from(kiln_ir::dtype::bf16_from_f64(x).to_bits()),
         }
     } else {
         let x: i128 = word.parse().ok()?;
