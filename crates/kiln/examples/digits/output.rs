@@ -13,7 +13,8 @@ pub struct Progress {
     epoch: String,
     steps: usize,
     live: bool,
-    shown: Instant,
+    /// When the line was last drawn.
+    shown: Option<Instant>,
 }
 
 impl Progress {
@@ -22,14 +23,14 @@ impl Progress {
     pub fn new(epoch: usize, epochs: usize, steps: usize) -> Progress {
         let digits = epochs.to_string().len();
         let epoch = format!("  epoch {epoch:digits$}/{epochs}");
-        Progress { epoch, steps, live: io::stdout().is_terminal(), shown: Instant::now() }
+        Progress { epoch, steps, live: io::stdout().is_terminal(), shown: None }
     }
 
     /// After `done` steps.
     pub fn step(&mut self, done: usize, loss: f64) {
         // Twenty times a second is as often as anybody looks.
-        if self.live && self.shown.elapsed() > Duration::from_millis(50) {
-            self.shown = Instant::now();
+        if self.live && self.shown.is_none_or(|at| at.elapsed() > Duration::from_millis(50)) {
+            self.shown = Some(Instant::now());
             let filled = done * Self::WIDTH / self.steps.max(1);
             let bar = "=".repeat(filled) + &" ".repeat(Self::WIDTH - filled);
             print!("\r{} [{bar}] loss {loss:.4}", self.epoch);
