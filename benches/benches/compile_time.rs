@@ -150,7 +150,7 @@ fn family((name, build): Family, max: usize) -> Result<(), Failure> {
             let y = build(&g, n);
             Ok(g.function([&y]).finish()?)
         };
-        let t = best(make, 10_000 / n)?;
+        let t = best(make, (30_000 / n).clamp(2, 20))?;
         row(name, &t);
         all.push(t);
     }

@@ -42,6 +42,7 @@ pub(crate) fn walk(mut old: Func, cx: &mut Cx, rule: Rule) -> Func {
         loc: Loc::UNKNOWN,
         uses: Vec::with_capacity(n),
     };
+    rw.func.reserve(n);
     let mut map: Vec<Values> = Vec::with_capacity(n);
     for i in 0..n {
         let mut node = take_node(&mut old, NodeId(i as u32));

@@ -15,6 +15,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// See the module.
 pub(crate) fn run(mut old: Func, cx: &mut Cx) -> Func {
     let mut new = Func::new(old.name.clone());
+    new.reserve(old.nodes().len());
     let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
     // Nodes of the new function by hash. Only looked up, never iterated.
     let mut seen: HashMap<u64, SmallVec<[NodeId; 1]>> = HashMap::with_capacity(old.nodes().len());

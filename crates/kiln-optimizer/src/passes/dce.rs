@@ -47,6 +47,7 @@ pub(crate) fn run(mut func: Func, cx: &mut Cx) -> Func {
 /// Copies the kept nodes; results move to the places that are left.
 fn compact(mut old: Func, kept: &[bool], renumbered: &[Option<Flags>]) -> Func {
     let mut new = Func::new(old.name.clone());
+    new.reserve(kept.iter().filter(|k| **k).count());
     let mut ids = vec![NodeId(u32::MAX); kept.len()];
     let moved = |ids: &[NodeId], v: Value| {
         let result = match &renumbered[v.node.index()] {
