@@ -142,7 +142,13 @@ fn exponent(points: &[(f64, f64)]) -> f64 {
     xy / xx
 }
 
-fn family((name, build): Family, max: usize) -> Result<(), Failure> {
+/// The largest exponent that counts as near-linear.
+const NEAR_LINEAR: f64 = 1.15;
+/// Milliseconds that workloads may take on one thread.
+const LIMITS: [(&str, f64); 2] = [("T1", 50.0), ("T3", 500.0)];
+
+/// Prints the rows of a family; gives what is wrong with them.
+fn family((name, build): Family, max: usize) -> Result<Option<String>, Failure> {
     let mut all = Vec::new();
     for n in [1_000, 10_000, 100_000].into_iter().filter(|n| *n <= max) {
         let make = || {
@@ -168,7 +174,9 @@ fn family((name, build): Family, max: usize) -> Result<(), Failure> {
             slope(|t| t.stages.total())
         );
     }
-    Ok(())
+    let total = slope(|t| t.stages.total());
+    let wrong = all.len() > 2 && total > NEAR_LINEAR;
+    Ok(wrong.then(|| format!("{name}: exponent {total:.2}, at most {NEAR_LINEAR}")))
 }
 
 fn main() -> Result<(), Failure> {
@@ -177,10 +185,18 @@ fn main() -> Result<(), Failure> {
         "{:<8} {:>8} {:>9} {:>10} {:>9} {:>9} {:>9} {:>9} {:>8} {:>8} {:>8}   (ms, one thread)",
         "graph", "nodes", "build", "specialize", "optimize", "lower", "codegen", "total", "us/node", "kernels", "calls"
     );
+    let mut wrong = Vec::new();
     for key in ["T1", "T2", "T3", "I1.b1", "I2.b1", "I3"] {
         let workload = table::make(key).ok_or("the table lists it")?;
-        row(key, &best(|| Ok(models::function(&workload).finish()?), 3)?);
+        let t = best(|| Ok(models::function(&workload).finish()?), 3)?;
+        row(key, &t);
+        let ms = t.stages.total().as_secs_f64() * 1e3;
+        let limit = LIMITS.iter().find(|(k, limit)| *k == key && ms > *limit);
+        wrong.extend(limit.map(|(_, limit)| format!("{key}: {ms:.0} ms, at most {limit}")));
     }
     println!();
-    FAMILIES.into_iter().try_for_each(|f| family(f, max))
+    for f in FAMILIES {
+        wrong.extend(family(f, max)?);
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ").into()) }
 }

@@ -106,8 +106,7 @@ fn cnn_with_adam() {
     check("T2", &CNN, 20, 1);
 }
 
-/// Fewer steps: unoptimized library code is slow. The benchmarks compare all 20.
 #[test]
 fn gpt_with_adamw() {
-    check("T3", &GPT, 4, 1);
+    check("T3", &GPT, 20, 1);
 }
