@@ -63,17 +63,18 @@ fn cost(kernel: &Kernel, body: &[Stmt]) -> (u64, u64) {
         Buf::Local(_) => 0,
     };
     body.iter().fold((0, 0), |(bytes, ops), stmt| match stmt {
-        Stmt::Let { expr: Expr::Load { buf, .. }, .. } => (bytes + size(*buf), ops),
+        Stmt::Let { expr: Expr::Load { buf, .. }, .. } => (bytes.saturating_add(size(*buf)), ops),
         Stmt::Let { expr: Expr::Const(_) | Expr::Axis(_), .. } => (bytes, ops),
-        Stmt::Let { .. } => (bytes, ops + 1),
-        Stmt::Store { buf, .. } => (bytes + size(*buf), ops),
+        Stmt::Let { .. } => (bytes, ops.saturating_add(1)),
+        Stmt::Store { buf, .. } => (bytes.saturating_add(size(*buf)), ops),
         Stmt::Loop(l) => {
             let (b, o) = cost(kernel, &l.body);
-            (bytes + b * l.extent, ops + (o + l.reductions.len() as u64) * l.extent)
+            let each = o.saturating_add(l.reductions.len() as u64);
+            (bytes.saturating_add(b.saturating_mul(l.extent)), ops.saturating_add(each.saturating_mul(l.extent)))
         }
         Stmt::If { then, .. } => {
             let (b, o) = cost(kernel, then);
-            (bytes + b, ops + o)
+            (bytes.saturating_add(b), ops.saturating_add(o))
         }
     })
 }

@@ -165,12 +165,7 @@ impl Region<'_> {
     /// Decides the buffer of a group's output.
     fn bind(&mut self, ctx: &mut Buffers, out: Value, emitted: &Emitted) {
         let root = self.values.root(out);
-        let in_place: Vec<Value> = [&emitted.copy_in, &emitted.may_alias]
-            .into_iter()
-            .flatten()
-            .filter(|&&(_, o)| o == out)
-            .map(|&(input, _)| input)
-            .collect();
+        let in_place = self.in_place(out, emitted);
         if let Some(target) = self.reachable_target(root, &in_place) {
             self.buffer_of[root.0] = Some(target);
             return;
@@ -188,6 +183,23 @@ impl Region<'_> {
         let id = ctx.arena(&self.name(out), self.func.ty(out).dtype, self.bytes(out));
         self.buffer_of[root.0] = Some(id);
         self.owned[root.0] = true;
+    }
+
+    /// The values whose memory a group's output may take: those that are copied there anyway or read element by element, unless
+    /// a kernel also reads the memory in another way (the same value as the updates of a scatter, or another view of it).
+    fn in_place(&self, out: Value, emitted: &Emitted) -> Vec<Value> {
+        let reads = || {
+            emitted.launches.iter().flat_map(|l| &l.args).filter_map(|&arg| match arg {
+                Operand::Value(v) => Some(v),
+                Operand::Temp(_) => None,
+            })
+        };
+        let same_memory = |a: Value, b: Value| self.values.root(a) == self.values.root(b);
+        let pairs = emitted.copy_in.iter().chain(&emitted.may_alias);
+        let inputs = pairs.filter(|p| p.1 == out).map(|p| p.0);
+        inputs
+            .filter(|&input| reads().all(|v| !same_memory(v, input) || emitted.may_alias.contains(&(v, out))))
+            .collect()
     }
 
     fn dies_here(&self, root: Root) -> bool {

@@ -108,10 +108,11 @@ fn buffer(program: &Program, id: BufferId) -> Result<&Buffer, CompileError> {
     }
 }
 
+/// Values of other types may share the buffer, so only the size has to fit.
 fn scalar(program: &Program, id: BufferId, dtype: DType) -> Result<(), CompileError> {
     let buffer = buffer(program, id)?;
-    match buffer.dtype == dtype && buffer.bytes >= dtype.size() as u64 {
+    match buffer.bytes >= dtype.size() as u64 {
         true => Ok(()),
-        false => fail(format!("`{}` is {}, a {dtype} decides the control flow", buffer.name, buffer.dtype)),
+        false => fail(format!("`{}` has {} bytes, a {dtype} decides the control flow", buffer.name, buffer.bytes)),
     }
 }
