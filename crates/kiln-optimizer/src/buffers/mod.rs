@@ -40,16 +40,19 @@ pub fn assign(intervals: &[Interval], align: u64) -> Assignment {
     let lower_bound = lower_bound(intervals, &sizes);
     let mut best = online::place(intervals, &sizes);
     if intervals.len() <= EXHAUSTIVE_LIMIT {
-        for key in ORDERS {
-            let mut order: Vec<usize> = (0..intervals.len()).filter(|&i| sizes[i] > 0).collect();
-            order.sort_by_key(|&i| (key(&intervals[i], sizes[i]), i));
-            for tightest in [false, true] {
-                if good_enough(best.1, lower_bound) {
-                    break;
-                }
-                let placed = improve(intervals, &sizes, order.clone(), tightest, lower_bound);
-                if placed.1 < best.1 {
-                    best = placed;
+        // Plain orders first: most plans are good enough then.
+        for place in [place_in_order, improve] {
+            for key in ORDERS {
+                let mut order: Vec<usize> = (0..intervals.len()).filter(|&i| sizes[i] > 0).collect();
+                order.sort_by_key(|&i| (key(&intervals[i], sizes[i]), i));
+                for tightest in [false, true] {
+                    if good_enough(best.1, lower_bound) {
+                        break;
+                    }
+                    let placed = place(intervals, &sizes, &order, tightest, lower_bound);
+                    if placed.1 < best.1 {
+                        best = placed;
+                    }
                 }
             }
         }
@@ -92,11 +95,12 @@ const IMPROVE_WORK: usize = 20_000;
 fn improve(
     intervals: &[Interval],
     sizes: &[u64],
-    mut order: Vec<usize>,
+    order: &[usize],
     tightest: bool,
     lower_bound: u64,
 ) -> (Vec<u64>, u64) {
-    let mut best = place_in_order(intervals, sizes, &order, tightest);
+    let mut order = order.to_vec();
+    let mut best = place_in_order(intervals, sizes, &order, tightest, lower_bound);
     let mut placed = best.clone();
     for _ in 0..(IMPROVE_WORK / order.len().max(1)).min(100) {
         if good_enough(best.1, lower_bound) {
@@ -106,7 +110,7 @@ fn improve(
         let Some(at) = (0..order.len()).max_by_key(|&k| (top(&order[k]), k)) else { break };
         let highest = order.remove(at);
         order.insert(0, highest);
-        placed = place_in_order(intervals, sizes, &order, tightest);
+        placed = place_in_order(intervals, sizes, &order, tightest, lower_bound);
         if placed.1 < best.1 {
             best = placed.clone();
         }
@@ -116,7 +120,13 @@ fn improve(
 
 /// Places the buffers one after the other in a gap left by those already placed that live at the same time: the lowest gap, or
 /// the tightest.
-fn place_in_order(intervals: &[Interval], sizes: &[u64], order: &[usize], tightest: bool) -> (Vec<u64>, u64) {
+fn place_in_order(
+    intervals: &[Interval],
+    sizes: &[u64],
+    order: &[usize],
+    tightest: bool,
+    _lower_bound: u64,
+) -> (Vec<u64>, u64) {
     let mut offsets = vec![0u64; intervals.len()];
     let mut placed: Vec<usize> = Vec::with_capacity(order.len()); // by offset
     let mut total = 0;
