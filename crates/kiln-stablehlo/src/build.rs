@@ -1,12 +1,24 @@
 //! From parsed operations to a graph, through the builder: captures of regions and shape rules come with it.
 
 mod attributes;
+mod bits;
 mod checks;
 mod chlo;
 mod data;
+mod dynamic;
 mod elementwise;
+mod fold;
+mod lift;
+mod linalg;
 mod literal;
+mod norm;
+mod ragged;
 mod regions;
+mod scan;
+mod scatter;
+mod select_scatter;
+mod sort;
+mod special;
 mod windows;
 
 pub use checks::{Check, CheckKind};
@@ -19,6 +31,8 @@ use std::collections::HashMap;
 
 /// Deepest nesting of calls and regions.
 const MAX_DEPTH: usize = 64;
+/// Most operations that a program may come to when its calls are inlined and its regions applied.
+const MAX_OPERATIONS: usize = 1 << 20;
 
 /// A function of a module as a graph.
 #[derive(Clone, Debug)]
@@ -45,7 +59,7 @@ pub fn build(module: &Module, name: &str) -> Result<Program, Error> {
         return Err(Error::Syntax { place: place(1), message: format!("there is no function @{name}") });
     };
     let graph = Graph::new(if function.name.is_empty() { "main" } else { &function.name });
-    let mut b = Builder { module, graph, depth: 0, checks: Vec::new(), checked: Vec::new() };
+    let mut b = Builder { module, graph, depth: 0, built: 0, lift: None, checks: Vec::new(), checked: Vec::new() };
     let mut args = Vec::new();
     for (i, (_, ty)) in function.body.args.iter().enumerate() {
         let (dtype, shape) = b.tensor_type(ty, function.line, 1)?;
@@ -87,6 +101,10 @@ struct Builder<'m> {
     module: &'m Module,
     graph: Graph,
     depth: usize,
+    /// Operations recorded so far.
+    built: usize,
+    /// The shape of the tensors that a region written for scalars is applied to at present.
+    lift: Option<Shape>,
     checks: Vec<Check>,
     /// Values that the checks look at.
     checked: Vec<Expr>,
@@ -126,6 +144,15 @@ impl Builder<'_> {
         }
     }
 
+    /// Element type of a result, whose sizes may be unknown.
+    fn result_dtype(&self, op: &Operation, i: usize) -> Built<DType> {
+        match op.result_types.get(i) {
+            Some(Type::Tensor { element: crate::ast::Element::Known(d), .. }) => Ok(*d),
+            Some(ty) => self.tensor_type(ty, op.line, op.column).map(|(d, _)| d),
+            None => self.malformed(op, "the type of a result is missing"),
+        }
+    }
+
     fn result_type(&self, op: &Operation, i: usize) -> Built<(DType, Shape)> {
         match op.result_types.get(i) {
             Some(ty) => self.tensor_type(ty, op.line, op.column),
@@ -143,6 +170,10 @@ impl Builder<'_> {
             });
         }
         self.depth += 1;
+        if block.args.len() != args.len() {
+            let (wanted, found) = (block.args.len(), args.len());
+            return Err(self.at_block(block, format!("the block takes {wanted} values, not {found}")));
+        }
         let mut scope = outer.clone();
         for ((name, _), value) in block.args.iter().zip(args) {
             scope.insert(ValueRef { name: name.clone(), index: 0 }, value);
@@ -162,7 +193,16 @@ impl Builder<'_> {
                 returned = operands;
                 break;
             }
+            self.built += 1;
+            if self.built > MAX_OPERATIONS {
+                let limit = format!("a program of more than {MAX_OPERATIONS} operations, calls inlined");
+                return Err(Error::Unsupported { place: self.place(op), what: limit });
+            }
             let results = self.operation(op, operands, &scope)?;
+            let named: usize = op.results.iter().map(|(_, count)| count).sum();
+            if named > results.len() {
+                return self.malformed(op, format!("{named} results are named, there are {}", results.len()));
+            }
             let names = op.results.iter().flat_map(|(n, count)| (0..*count).map(move |i| (n, i)));
             for ((name, index), value) in names.zip(results) {
                 scope.insert(ValueRef { name: name.clone(), index }, value);
@@ -170,6 +210,12 @@ impl Builder<'_> {
         }
         self.depth -= 1;
         Ok(returned)
+    }
+
+    /// An error about a block, at its first operation.
+    fn at_block(&self, block: &Block, message: String) -> Error {
+        let (line, column) = block.ops.first().map_or((1, 1), |o| (o.line, o.column));
+        Error::Syntax { place: format!("{}:{line}:{column}", self.module.file), message }
     }
 
     fn operation(&mut self, op: &Operation, operands: Vec<Slot>, scope: &Scope) -> Built<Vec<Slot>> {
@@ -213,6 +259,9 @@ impl Builder<'_> {
 
     fn call(&mut self, op: &Operation, callee: &str, operands: Vec<Slot>) -> Built<Vec<Slot>> {
         let module = self.module;
+        if module.functions.iter().any(|f| f.name == callee && f.body.ops.is_empty()) {
+            return self.unsupported(op, format!("@{callee} has no body"));
+        }
         let Some(f) = module.functions.iter().find(|f| f.name == callee) else {
             return self.malformed(op, format!("there is no function @{callee}"));
         };
@@ -225,8 +274,14 @@ impl Builder<'_> {
 
     /// An operation on tensors.
     fn compute(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Vec<Expr>> {
+        if let Some(shape) = self.lift.clone() {
+            return self.compute_lifted(op, x, &shape);
+        }
         let Some(short) = op.name.strip_prefix("stablehlo.") else {
             return match op.name.strip_prefix("chlo.") {
+                Some("top_k") => self.top_k(op, x),
+                Some("scan") => self.scan(op, x, scope),
+                Some("ragged_dot") => self.ragged_dot(op, x).map(|e| vec![e]),
                 Some(short) => self.chlo(op, short, x).map(|e| vec![e]),
                 None => self.unsupported(op, "the operator is unknown"),
             };
@@ -237,7 +292,13 @@ impl Builder<'_> {
         if let Some(e) = self.data_movement(op, short, x)? {
             return Ok(vec![e]);
         }
-        if let Some(list) = self.windows_and_reductions(op, short, x)? {
+        if let Some(e) = self.dynamic(op, short, x)? {
+            return Ok(vec![e]);
+        }
+        if let Some(list) = self.windows_and_reductions(op, short, x, scope)? {
+            return Ok(list);
+        }
+        if let Some(list) = self.normalization(op, short, x)? {
             return Ok(list);
         }
         self.regions(op, short, x, scope)

@@ -18,7 +18,7 @@ type Parsed<T> = Result<T, Error>;
 /// # Errors
 /// Where the text is not understood.
 pub fn read_text(text: &str, file: &str) -> Result<Module, Error> {
-    let mut p = Parser { c: Cursor::new(text, file), depth: 0, aliases: Default::default() };
+    let mut p = Parser { c: Cursor::new(text, file), depth: 0, aliases: Default::default(), types: Default::default() };
     let mut module = Module { file: file.to_owned(), functions: Vec::new() };
     p.items(&mut module, None)?;
     Ok(module)
@@ -29,6 +29,8 @@ struct Parser<'t> {
     depth: usize,
     /// `#name = attribute` definitions.
     aliases: std::collections::BTreeMap<String, crate::ast::Attr>,
+    /// `!name = type` definitions.
+    types: std::collections::BTreeMap<String, Type>,
 }
 
 impl Parser<'_> {
@@ -52,7 +54,7 @@ impl Parser<'_> {
                 None if self.c.at_end() => return Ok(()),
                 _ => {}
             }
-            if self.c.eat_word("module") {
+            if self.c.eat_word("module") || self.c.eat_word("builtin.module") {
                 if self.c.peek() == Some('@') {
                     self.c.symbol()?;
                 }
@@ -71,6 +73,13 @@ impl Parser<'_> {
                 self.c.expect("=")?;
                 let value = self.attr()?;
                 self.aliases.insert(name, value);
+            } else if self.c.eat("!") {
+                let name = self.c.ident()?;
+                self.c.expect("=")?;
+                let value = self.ty()?;
+                self.types.insert(name, value);
+            } else if self.c.eat("{-#") {
+                return self.c.fail("resources beside the module are not supported");
             } else {
                 return self.c.fail("expected `module` or `func.func`");
             }
@@ -137,8 +146,14 @@ impl Parser<'_> {
         self.c.expect("(")?;
         let mut args = Vec::new();
         while !self.c.eat(")") {
-            let arg = self.c.value_name()?;
-            self.c.expect(":")?;
+            // A declaration without a body names no arguments.
+            let arg = if self.c.peek() == Some('%') {
+                let arg = self.c.value_name()?;
+                self.c.expect(":")?;
+                arg
+            } else {
+                format!("arg{}", args.len())
+            };
             let ty = self.ty()?;
             if self.c.peek() == Some('{') {
                 self.dict()?;
@@ -164,7 +179,10 @@ impl Parser<'_> {
         if self.c.eat_word("attributes") {
             self.dict()?;
         }
-        let mut body = self.block()?;
+        let mut body = if self.c.peek() == Some('{') { self.block()? } else { Block::default() };
+        if !body.args.is_empty() && body.args.len() != args.len() {
+            return self.c.fail("the entry block repeats the function's arguments, with another number of them");
+        }
         body.args = args;
         self.location()?;
         Ok(Function { name, results, body, line })

@@ -67,8 +67,7 @@ impl Builder<'_> {
         let expected = match (constant, x) {
             (true, [_]) => {
                 let Some(value) = op.attrs.get("value") else { return self.malformed(op, "the value is missing") };
-                let value = self.literal(op, value)?;
-                self.graph.constant(value)
+                self.constant(op, value)?
             }
             (false, [_, expected]) => expected.clone(),
             _ => return self.malformed(op, format!("{} operands", x.len())),

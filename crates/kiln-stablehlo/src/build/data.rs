@@ -116,7 +116,7 @@ impl Builder<'_> {
 
     fn dot(&self, op: &Operation, name: &str, x: &[Expr]) -> Built<Expr> {
         let [l, r] = self.operands(op, x)?;
-        let (dtype, _) = self.result_type(op, 0)?;
+        let dtype = self.result_dtype(op, 0)?;
         let mut dims = DotDims { result: Some(dtype), ..DotDims::default() };
         if name == "dot" {
             dims.lhs_contract = to_axes(&[l.rank().saturating_sub(1)]);

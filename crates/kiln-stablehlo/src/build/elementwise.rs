@@ -9,10 +9,6 @@ use kiln_ir::{BinaryOp, DType, Op, UnaryOp};
 impl Builder<'_> {
     /// The elementwise operator of this name, if it is one.
     pub(super) fn elementwise(&mut self, op: &Operation, name: &str, x: &[Expr]) -> Built<Option<Expr>> {
-        let name = match name {
-            "cosine" | "sine" | "tan" => name,
-            other => other,
-        };
         if let Some(&u) = UnaryOp::ALL.iter().find(|u| u.name() == name) {
             let [a] = self.operands(op, x)?;
             return Ok(Some(self.graph.emit(Op::Unary(u), &[&a])));
@@ -24,8 +20,7 @@ impl Builder<'_> {
         let e = match name {
             "constant" => {
                 let Some(value) = op.attrs.get("value") else { return self.malformed(op, "the value is missing") };
-                let value = self.literal(op, value)?;
-                self.graph.constant(value)
+                self.constant(op, value)?
             }
             "compare" => {
                 let [l, r] = self.operands(op, x)?;
@@ -55,14 +50,19 @@ impl Builder<'_> {
             }
             "convert" => {
                 let [a] = self.operands(op, x)?;
-                let (dtype, _) = self.result_type(op, 0)?;
+                let dtype = self.result_dtype(op, 0)?;
                 self.graph.emit(Op::Convert(dtype), &[&a])
             }
             "bitcast_convert" => {
                 let [a] = self.operands(op, x)?;
-                let (dtype, _) = self.result_type(op, 0)?;
-                self.graph.emit(Op::BitcastConvert(dtype), &[&a])
+                let dtype = self.result_dtype(op, 0)?;
+                if a.dtype() == DType::Bool || dtype == DType::Bool {
+                    self.bitcast_bool(op, &a, dtype)?
+                } else {
+                    self.graph.emit(Op::BitcastConvert(dtype), &[&a])
+                }
             }
+            "reduce_precision" => self.reduce_precision(op, x)?,
             "optimization_barrier" if x.len() == 1 => self.graph.emit(Op::OptimizationBarrier, &[&x[0]]),
             "real" if x.len() == 1 && x[0].dtype().is_float() => x[0].clone(),
             "imag" if x.len() == 1 && x[0].dtype().is_float() => x[0].zeros_like(),
@@ -71,13 +71,13 @@ impl Builder<'_> {
         Ok(Some(e))
     }
 
-    /// A binary operator; `add`, `multiply`, `maximum` and `minimum` of bools are `or` and `and`.
+    /// A binary operator on operands of equal types.
     pub(super) fn binary(&self, b: BinaryOp, l: &Expr, r: &Expr) -> Expr {
         self.graph.emit(Op::Binary(b), &[l, r])
     }
 
     /// Floats in the order -NaN < -inf < ... < -0 < +0 < ... < +inf < +NaN, by comparing their bits as integers.
-    fn compare_total(&self, l: &Expr, r: &Expr, direction: CompareDirection) -> Expr {
+    pub(super) fn compare_total(&self, l: &Expr, r: &Expr, direction: CompareDirection) -> Expr {
         let int = match l.dtype() {
             DType::F16 | DType::BF16 => DType::I16,
             DType::F32 => DType::I32,

@@ -1,10 +1,32 @@
 //! Literals to tensors.
 
 use super::{Builder, Built};
-use crate::ast::{Attr, Literal, Operation};
+use crate::ast::{Attr, Element, Literal, Operation, Type};
+use kiln_builder::Expr;
 use kiln_ir::{DType, Tensor};
 
+/// Most elements that a literal of one element is written out to.
+const MAX_REPEATED: usize = 1 << 12;
+/// Most bytes of a literal.
+const MAX_BYTES: usize = 1 << 30;
+
 impl Builder<'_> {
+    /// A literal as a value. Where one element stands for very many, it is broadcast rather than repeated.
+    pub(super) fn constant(&self, op: &Operation, attr: &Attr) -> Built<Expr> {
+        if let Attr::Dense(Literal::Elements(words), ty) = attr
+            && words.len() == 1
+        {
+            let (dtype, shape) = self.tensor_type(ty, op.line, op.column)?;
+            let count = shape.as_sizes().and_then(|s| s.iter().try_fold(1usize, |a, &n| a.checked_mul(n)));
+            if count.is_some_and(|n| n > MAX_REPEATED) {
+                let one = Type::Tensor { dims: Vec::new(), element: Element::Known(dtype) };
+                let scalar = self.literal(op, &Attr::Dense(Literal::Elements(words.clone()), one))?;
+                return Ok(self.graph.constant(scalar).broadcast_to(shape));
+            }
+        }
+        Ok(self.graph.constant(self.literal(op, attr)?))
+    }
+
     /// The tensor of a `dense<...> : type` attribute.
     pub(super) fn literal(&self, op: &Operation, attr: &Attr) -> Built<Tensor> {
         let Attr::Dense(literal, ty) = attr else {
@@ -15,7 +37,7 @@ impl Builder<'_> {
             Some(sizes) => sizes,
             None => return self.malformed(op, "a literal of unknown size"),
         };
-        let count = sizes.iter().try_fold(1usize, |a, &n| a.checked_mul(n)).filter(|&n| n <= 1 << 31);
+        let count = sizes.iter().try_fold(1usize, |a, &n| a.checked_mul(n)).filter(|&n| n <= MAX_BYTES / dtype.size());
         let Some(count) = count else { return self.malformed(op, "a literal of too many elements") };
         let one: Vec<u8> = match literal {
             Literal::Bytes(bytes) if dtype == DType::Bool => bools(bytes, count),
@@ -44,7 +66,7 @@ fn bools(bytes: &[u8], count: usize) -> Vec<u8> {
     if bytes.len() == 1 && count != 1 && matches!(bytes[0], 0 | 0xFF) {
         return vec![u8::from(bytes[0] != 0)];
     }
-    if bytes.len() == count {
+    if bytes.len() != count.div_ceil(8) && bytes.len() == count {
         return bytes.iter().map(|b| u8::from(*b != 0)).collect();
     }
     (0..count).map(|i| bytes.get(i / 8).map_or(0, |b| b >> (i % 8) & 1)).collect()

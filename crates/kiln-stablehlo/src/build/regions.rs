@@ -1,12 +1,10 @@
 //! Operators with regions that stay regions: control flow; and scatter, whose region becomes a combiner.
 
-use super::data::to_axes;
-use super::windows::reducer_region;
 use super::{Builder, Built, Scope, Slot};
 use crate::ast::{Block, Operation};
 use crate::error::Error;
 use kiln_builder::Expr;
-use kiln_ir::op::{RngAlgorithm, ScatterDims, ScatterUpdate};
+use kiln_ir::op::RngAlgorithm;
 use kiln_ir::{Op, TensorType};
 use std::cell::RefCell;
 
@@ -15,7 +13,14 @@ impl Builder<'_> {
         match name {
             "while" => self.while_loop(op, x, scope),
             "if" | "case" => self.branches(op, name, x, scope),
-            "scatter" => self.scatter(op, x),
+            "scatter" => self.scatter(op, x, scope),
+            "sort" => self.sort(op, x, scope),
+            "cholesky" => self.cholesky(op, x).map(|e| vec![e]),
+            "triangular_solve" => self.triangular_solve(op, x).map(|e| vec![e]),
+            "map" => match op.regions.first() {
+                Some(block) => self.lifted(op, block, x.to_vec(), scope),
+                None => self.malformed(op, "a region is missing"),
+            },
             "rng_bit_generator" => self.random_bits(op, x),
             "optimization_barrier" => Ok(x.iter().map(|e| self.graph.emit(Op::OptimizationBarrier, &[e])).collect()),
             _ => self.unsupported(op, "kiln has no such operator yet"),
@@ -23,7 +28,7 @@ impl Builder<'_> {
     }
 
     /// The values that a region returns; an error inside is kept for the caller, since closures cannot fail.
-    fn region(
+    pub(super) fn region(
         &mut self,
         block: &Block,
         args: Vec<Expr>,
@@ -82,37 +87,6 @@ impl Builder<'_> {
             Some(e) => Err(e),
             None => Ok(results),
         }
-    }
-
-    fn scatter(&mut self, op: &Operation, x: &[Expr]) -> Built<Vec<Expr>> {
-        let n = x.len().saturating_sub(1) / 2;
-        let Some(block) = op.regions.first() else { return self.malformed(op, "a region is missing") };
-        let field = |f: &str| self.field(op, "scatter_dimension_numbers", f).map(|v| to_axes(&v));
-        let dims = ScatterDims {
-            update_window_dims: field("update_window_dims")?,
-            inserted_window_dims: field("inserted_window_dims")?,
-            input_batching_dims: field("input_batching_dims")?,
-            scatter_indices_batching_dims: field("scatter_indices_batching_dims")?,
-            scatter_dims_to_operand_dims: field("scatter_dims_to_operand_dims")?,
-            index_vector_dim: field("index_vector_dim")?.first().copied().unwrap_or(0),
-            indices_are_sorted: self.flag(op, "indices_are_sorted"),
-            unique_indices: self.flag(op, "unique_indices"),
-        };
-        let assigns = |i: usize| {
-            let [ret] = block.ops.as_slice() else { return false };
-            ret.operands.get(i).is_some_and(|r| block.args.get(n + i).is_some_and(|a| a.0 == r.name))
-        };
-        let mut results = Vec::with_capacity(n);
-        for i in 0..n {
-            let update = match reducer_region(block) {
-                Some(r) if n == 1 => ScatterUpdate::Combine(r),
-                _ if assigns(i) => ScatterUpdate::Assign,
-                _ => return self.unsupported(op, "scatter with an arbitrary region"),
-            };
-            let op = Op::Scatter { dims: Box::new(dims.clone()), update };
-            results.push(self.graph.emit(op, &[&x[i], &x[n], &x[n + 1 + i]]));
-        }
-        Ok(results)
     }
 
     fn random_bits(&mut self, op: &Operation, x: &[Expr]) -> Built<Vec<Expr>> {

@@ -1,7 +1,7 @@
 //! Reductions, windows and convolutions.
 
 use super::data::to_axes;
-use super::{Builder, Built};
+use super::{Builder, Built, Scope};
 use crate::ast::{Attr, Block, Operation};
 use kiln_builder::Expr;
 use kiln_ir::op::{CompareDirection, ConvDims, Reducer, Window, WindowDim};
@@ -26,11 +26,17 @@ pub(super) fn reducer_region(block: &Block) -> Option<Reducer> {
 
 /// The comparison that a region makes of its two arguments, if it does just that.
 fn comparison_region(block: &Block) -> Option<CompareDirection> {
-    let [op, _] = block.ops.as_slice() else { return None };
+    let [op, ret] = block.ops.as_slice() else { return None };
+    let total = ["compare_type", "word"].iter().any(|k| op.attrs.get(*k).and_then(Attr::as_str) == Some("TOTALORDER"));
+    let returned = ret.operands.len() == 1 && op.results.first().is_some_and(|r| r.0 == ret.operands[0].name);
+    if total || !returned {
+        return None;
+    }
     let in_order = op.operands.iter().map(|o| &o.name).eq(block.args.iter().map(|a| &a.0));
     match op.attrs.get("comparison_direction")?.as_str()? {
-        "GE" | "GT" if in_order => Some(CompareDirection::GE),
-        "LE" | "LT" if in_order => Some(CompareDirection::LE),
+        // A strict comparison keeps the last of equal elements, which the operator cannot say.
+        "GE" if in_order => Some(CompareDirection::GE),
+        "LE" if in_order => Some(CompareDirection::LE),
         _ => None,
     }
 }
@@ -42,52 +48,65 @@ impl Builder<'_> {
         op: &Operation,
         name: &str,
         x: &[Expr],
+        scope: &Scope,
     ) -> Built<Option<Vec<Expr>>> {
         match name {
-            "reduce" => self.reduce(op, x).map(Some),
-            "reduce_window" => self.reduce_window(op, x).map(Some),
-            "select_and_scatter" => self.select_and_scatter(op, x).map(|e| Some(vec![e])),
+            "reduce" => self.reduce(op, x, scope).map(Some),
+            "reduce_window" => self.reduce_window(op, x, scope).map(Some),
+            "select_and_scatter" => self.select_and_scatter(op, x, scope).map(|e| Some(vec![e])),
             "convolution" => self.convolution(op, x).map(|e| Some(vec![e])),
             _ => Ok(None),
         }
     }
 
-    /// One reducer for each operand: of `applies`, or of a region that combines each pair on its own.
-    fn reducers(&self, op: &Operation, n: usize) -> Built<Vec<Reducer>> {
+    /// One reducer for each operand: of `applies`, or of a region that combines each pair on its own. None for a region
+    /// that does anything else.
+    fn reducers(&self, op: &Operation, n: usize) -> Built<Option<Vec<Reducer>>> {
         if let Some(name) = op.attrs.get("applies").and_then(Attr::as_str) {
             return match reducer_of(name) {
-                Some(r) => Ok(vec![r; n]),
+                Some(r) => Ok(Some(vec![r; n])),
                 None => self.unsupported(op, format!("reduction with {name}")),
             };
         }
         let Some(block) = op.regions.first() else { return self.malformed(op, "a region is missing") };
+        if block.args.len() != 2 * n {
+            return self.malformed(op, format!("the region takes {} values, not {}", block.args.len(), 2 * n));
+        }
         if n == 1 {
-            return match reducer_region(block) {
-                Some(r) => Ok(vec![r]),
-                None => self.unsupported(op, "reduction with an arbitrary region"),
-            };
+            return Ok(reducer_region(block).map(|r| vec![r]));
         }
         let ret = block.ops.last();
         let found: Option<Vec<Reducer>> = (0..n)
             .map(|i| {
                 let name = &ret?.operands.get(i)?.name;
                 let single = block.ops.iter().find(|o| o.results.first().is_some_and(|r| &r.0 == name))?;
-                let args = [block.args.get(i)?.0.as_str(), block.args.get(n + i)?.0.as_str()];
+                let args = [block.args[i].0.as_str(), block.args[n + i].0.as_str()];
                 let uses: Vec<&str> = single.operands.iter().map(|o| o.name.as_str()).collect();
                 if uses == args { reducer_of(&single.name) } else { None }
             })
             .collect();
-        match found {
-            Some(list) if block.ops.len() == n + 1 => Ok(list),
-            _ => self.unsupported(op, "reduction of several operands with an arbitrary region"),
-        }
+        Ok(found.filter(|_| block.ops.len() == n + 1))
     }
 
-    fn reduce(&mut self, op: &Operation, x: &[Expr]) -> Built<Vec<Expr>> {
+    /// Operands in the element types that the region computes with.
+    fn promoted(&self, op: &Operation, x: &[Expr]) -> Built<Vec<Expr>> {
+        let n = x.len() / 2;
+        let promote = |(i, e): (usize, &Expr)| {
+            let dtype = match op.regions.first().and_then(|b| b.args.get(i)) {
+                Some((_, ty)) => self.tensor_type(ty, op.line, op.column)?.0,
+                None => self.result_dtype(op, i % n.max(1))?,
+            };
+            Ok(e.cast_to(dtype))
+        };
+        x.iter().enumerate().map(promote).collect()
+    }
+
+    fn reduce(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Vec<Expr>> {
         let n = x.len() / 2;
         let mut axes = self.axes(op, "dimensions")?;
         axes.sort_unstable();
-        let reducers = self.reducers(op, n)?;
+        let x = self.promoted(op, x)?;
+        let Some(reducers) = self.reducers(op, n)? else { return self.reduce_any(op, &x, &axes, scope) };
         let reduce = |i: usize| {
             let op = Op::Reduce { axes: to_axes(&axes), reducer: reducers[i] };
             self.graph.emit(op, &[&x[i], &x[n + i]])
@@ -122,11 +141,12 @@ impl Builder<'_> {
         Ok((0..rank).map(dim).collect())
     }
 
-    fn reduce_window(&mut self, op: &Operation, x: &[Expr]) -> Built<Vec<Expr>> {
+    fn reduce_window(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Vec<Expr>> {
         let n = x.len() / 2;
         let Some(first) = x.first() else { return self.malformed(op, "no operands") };
         let dims = self.window(op, first.rank(), &self.ints(op, "window_dimensions")?)?;
-        let reducers = self.reducers(op, n)?;
+        let x = self.promoted(op, x)?;
+        let Some(reducers) = self.reducers(op, n)? else { return self.reduce_window_any(op, &x, &dims, scope) };
         let reduce = |i: usize| {
             let op = Op::ReduceWindow { window: Box::new(Window { dims: dims.clone() }), reducer: reducers[i] };
             self.graph.emit(op, &[&x[i], &x[n + i]])
@@ -134,18 +154,18 @@ impl Builder<'_> {
         Ok((0..n).map(reduce).collect())
     }
 
-    fn select_and_scatter(&mut self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+    fn select_and_scatter(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Expr> {
         let [a, source, init] = self.operands(op, x)?;
         let dims = self.window(op, a.rank(), &self.ints(op, "window_dimensions")?)?;
         let [select, scatter] = op.regions.as_slice() else { return self.malformed(op, "two regions are needed") };
         let (Some(select), Some(scatter)) = (comparison_region(select), reducer_region(scatter)) else {
-            return self.unsupported(op, "an arbitrary region");
+            return self.select_and_scatter_any(op, [a, source, init], &dims, scope);
         };
         let op = Op::SelectAndScatter { window: Box::new(Window { dims }), select, scatter };
         Ok(self.graph.emit(op, &[&a, &source, &init]))
     }
 
-    fn convolution(&mut self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+    pub(super) fn convolution(&mut self, op: &Operation, x: &[Expr]) -> Built<Expr> {
         let [l, r] = self.operands(op, x)?;
         let Some(Attr::Dict(numbers)) = op.attrs.get("dimension_numbers") else {
             return self.malformed(op, "the dimension numbers are missing");
@@ -182,7 +202,7 @@ impl Builder<'_> {
             feature_group_count: self.count(op, "feature_group_count")?,
             batch_group_count: self.count(op, "batch_group_count")?,
         };
-        let (dtype, _) = self.result_type(op, 0)?;
+        let dtype = self.result_dtype(op, 0)?;
         let (l, r) = (l.cast_to(dtype), r.cast_to(dtype));
         Ok(self.graph.emit(Op::Convolution(Box::new(dims)), &[&l, &r]))
     }

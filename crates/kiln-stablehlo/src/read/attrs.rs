@@ -37,6 +37,9 @@ impl Parser<'_> {
             if p.c.peek() == Some('!') {
                 p.c.expect("!")?;
                 let name = p.c.dotted_ident()?;
+                if let Some(known) = p.types.get(&name) {
+                    return Ok(known.clone());
+                }
                 if p.c.peek() == Some('<') {
                     p.c.skip_balanced('<', '>')?;
                 }
@@ -97,6 +100,11 @@ impl Parser<'_> {
             Some('{') => Ok(Attr::Dict(p.dict()?)),
             Some('#') => p.dialect_attr(),
             Some('(' | '!') => Ok(Attr::Type(p.ty()?)),
+            // The body of a dialect's attribute where its name goes without saying.
+            Some('<') => {
+                p.c.expect("<")?;
+                Ok(Attr::Dict(p.fields(">")?))
+            }
             _ if p.c.at_number() => {
                 let word = p.c.number()?;
                 let ty = if p.c.eat(":") { Some(p.ty()?) } else { None };
@@ -135,7 +143,7 @@ impl Parser<'_> {
             return Ok(Attr::Word(name));
         }
         match name.as_str() {
-            "stablehlo.scatter" | "stablehlo.gather" | "stablehlo.dot" | "stablehlo.channel_handle" => {
+            "stablehlo.scatter" | "stablehlo.gather" | "stablehlo.dot" | "chlo.ragged_dot" => {
                 self.c.expect("<")?;
                 Ok(Attr::Dict(self.fields(">")?))
             }
@@ -176,6 +184,19 @@ impl Parser<'_> {
         if matches!(name.as_str(), "tensor" | "tuple") {
             self.c.rewind(start);
             return Ok(Attr::Type(self.ty()?));
+        }
+        if name == "loc" && self.c.peek() == Some('(') {
+            self.c.skip_balanced('(', ')')?;
+            return Ok(Attr::Unit);
+        }
+        if self.c.peek() == Some('<') {
+            // `affine_map<...>`, `dense_resource<...>` and the like: kept as text, for errors to name.
+            let inner = self.c.skip_balanced('<', '>')?;
+            let text = format!("{name}<{inner}>");
+            if self.c.eat(":") {
+                self.ty()?;
+            }
+            return Ok(Attr::Word(text));
         }
         Ok(match element(&name) {
             Element::Known(_) => Attr::Type(Type::Other(name)),
@@ -257,43 +278,38 @@ impl Parser<'_> {
 
     /// `[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]` as three lists of words.
     pub(super) fn conv_dims(&mut self) -> Parsed<Attr> {
-        let mut part = |name: &str| -> Parsed<(String, Attr)> {
+        let mut parts = std::collections::BTreeMap::new();
+        for (name, before) in [("input", ""), ("kernel", "x"), ("output", "->")] {
+            self.c.expect(before)?;
             self.c.expect("[")?;
             let mut out = Vec::new();
             while !self.c.eat("]") {
-                let word = self.c.ident()?;
-                out.push(Attr::Word(word));
-                self.c.eat(",");
+                out.push(Attr::Word(self.c.ident()?));
+                if !self.c.eat(",") && self.c.peek() != Some(']') {
+                    return self.c.fail("expected `,` or `]`");
+                }
             }
-            Ok((name.to_owned(), Attr::List(out)))
-        };
-        let input = part("input")?;
-        self.c.expect("x")?;
-        let mut part = |name: &str| -> Parsed<(String, Attr)> {
-            self.c.expect("[")?;
-            let mut out = Vec::new();
-            while !self.c.eat("]") {
-                let word = self.c.ident()?;
-                out.push(Attr::Word(word));
-                self.c.eat(",");
-            }
-            Ok((name.to_owned(), Attr::List(out)))
-        };
-        let kernel = part("kernel")?;
-        self.c.expect("->")?;
-        let mut out = Vec::new();
-        self.c.expect("[")?;
-        while !self.c.eat("]") {
-            let word = self.c.ident()?;
-            out.push(Attr::Word(word));
-            self.c.eat(",");
+            parts.insert(name.to_owned(), Attr::List(out));
         }
-        Ok(Attr::Dict([input, kernel, ("output".to_owned(), Attr::List(out))].into()))
+        Ok(Attr::Dict(parts))
     }
 }
 
 fn number(word: &str, ty: Option<&Type>) -> Attr {
     let float = matches!(ty, Some(Type::Other(t)) if t.starts_with('f') || t.starts_with("bf"));
+    if let Some(digits) = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X")) {
+        let Ok(bits) = u64::from_str_radix(digits, 16) else { return Attr::Word(word.to_owned()) };
+        return match ty {
+            Some(Type::Other(t)) => match t.as_str() {
+                "f64" => Attr::Float(f64::from_bits(bits)),
+                "f32" => Attr::Float(f64::from(f32::from_bits(bits as u32))),
+                "f16" => Attr::Float(half::f16::from_bits(bits as u16).to_f64()),
+                "bf16" => Attr::Float(half::bf16::from_bits(bits as u16).to_f64()),
+                _ => Attr::Int(bits as i64),
+            },
+            _ => Attr::Int(bits as i64),
+        };
+    }
     match word.parse::<i64>() {
         Ok(i) if !float => Attr::Int(i),
         _ => word.parse().map_or(Attr::Word(word.to_owned()), Attr::Float),

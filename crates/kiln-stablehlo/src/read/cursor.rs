@@ -6,6 +6,8 @@ pub(super) struct Cursor<'t> {
     text: &'t str,
     at: usize,
     file: &'t str,
+    /// Where each line begins.
+    lines: Vec<usize>,
 }
 
 type Parsed<T> = Result<T, Error>;
@@ -16,7 +18,8 @@ fn is_word(c: char) -> bool {
 
 impl<'t> Cursor<'t> {
     pub(super) fn new(text: &'t str, file: &'t str) -> Cursor<'t> {
-        Cursor { text, at: 0, file }
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
+        Cursor { text, at: 0, file, lines }
     }
 
     fn rest(&self) -> &'t str {
@@ -51,7 +54,7 @@ impl<'t> Cursor<'t> {
     }
 
     pub(super) fn line_of(&self, at: usize) -> u32 {
-        1 + self.text[..at].bytes().filter(|&b| b == b'\n').count() as u32
+        self.lines.partition_point(|&start| start <= at) as u32
     }
 
     pub(super) fn line(&self) -> u32 {
@@ -59,7 +62,8 @@ impl<'t> Cursor<'t> {
     }
 
     pub(super) fn column(&self) -> u32 {
-        let start = self.text[..self.at].rfind('\n').map_or(0, |n| n + 1);
+        let line = self.lines.partition_point(|&start| start <= self.at);
+        let start = self.lines[line - 1];
         1 + self.text[start..self.at].chars().count() as u32
     }
 
@@ -225,9 +229,12 @@ impl<'t> Cursor<'t> {
         let mut depth = 1usize;
         let mut in_string = false;
         let mut previous = ' ';
+        let mut escaped = false;
         for (i, c) in self.rest().char_indices() {
             match c {
-                '"' if previous != '\\' => in_string = !in_string,
+                _ if escaped => escaped = false,
+                '\\' if in_string => escaped = true,
+                '"' => in_string = !in_string,
                 _ if in_string => {}
                 // The arrow of a function type closes nothing.
                 '>' if close == '>' && previous == '-' => {}

@@ -15,6 +15,7 @@ impl Parser<'_> {
             "stablehlo.reduce" => return self.reduce(op),
             "stablehlo.convolution" | "stablehlo.dynamic_conv" => return self.convolution(op),
             "stablehlo.slice" => return self.slice(op),
+            "chlo.scan" => return self.scan(op),
             "stablehlo.compare" => {
                 let word = self.c.ident()?;
                 op.attrs.insert("comparison_direction".into(), Attr::Word(word));
@@ -31,9 +32,19 @@ impl Parser<'_> {
 
     /// `%a, %b, key = value, WORD, dense<...> : types`, the common shape.
     fn items_then_types(&mut self, op: &mut Operation) -> Parsed<()> {
-        let parenthesized = self.c.peek() == Some('(');
-        if parenthesized {
-            op.operands = self.operand_list()?;
+        if self.c.eat("(") {
+            // `(%x, %y)`, and `chlo.top_k(%x, k = 2)`.
+            while !self.c.eat(")") {
+                if self.c.peek() == Some('%') {
+                    let operand = self.operand()?;
+                    op.operands.push(operand);
+                } else {
+                    self.named_item(op)?;
+                }
+                if !self.c.eat(",") && self.c.peek() != Some(')') {
+                    return self.c.fail("expected `,` or `)`");
+                }
+            }
         }
         loop {
             match self.c.peek() {
@@ -61,7 +72,14 @@ impl Parser<'_> {
                 Some('d') if self.c.eat_word("dense") => {
                     // The type behind the literal is that of the operation.
                     let value = self.dense()?;
+                    if let Attr::Dense(_, ty) = &value {
+                        op.result_types = vec![ty.clone()];
+                    }
                     op.attrs.insert("value".into(), value);
+                    if self.c.peek() == Some('{') {
+                        let more = self.dict()?;
+                        op.attrs.extend(more);
+                    }
                     return Ok(());
                 }
                 Some(c) if c.is_ascii_alphabetic() => self.named_item(op)?,
@@ -97,13 +115,13 @@ impl Parser<'_> {
             return Ok(());
         }
         let mut list = vec![self.ty()?];
-        if self.c.eat("->") {
-            op.operand_types = list;
-            op.result_types = vec![self.ty()?];
-            return Ok(());
-        }
         while self.c.eat(",") {
             list.push(self.ty()?);
+        }
+        if self.c.eat("->") {
+            op.operand_types = list;
+            op.result_types = if self.c.peek() == Some('(') { self.type_list()? } else { vec![self.ty()?] };
+            return Ok(());
         }
         // One type is that of all; of several the last is the result's (`select`: pred, values).
         op.result_types = vec![list[list.len() - 1].clone()];
@@ -243,6 +261,27 @@ impl Parser<'_> {
         first.append(&mut second);
         block.args = first;
         Ok(block)
+    }
+
+    /// `(%x, ...) inits(%c, ...) dimension=0 attributes {...} { body } : types`.
+    fn scan(&mut self, op: &mut Operation) -> Parsed<()> {
+        op.operands = self.operand_list()?;
+        let mut inits = if self.c.eat_word("inits") { self.operand_list()? } else { Vec::new() };
+        let sizes = vec![Attr::Int(op.operands.len() as i64), Attr::Int(inits.len() as i64)];
+        op.attrs.insert("operandSegmentSizes".into(), Attr::List(sizes));
+        op.operands.append(&mut inits);
+        while !matches!(self.c.peek(), Some('{' | ':')) {
+            if self.c.eat_word("attributes") {
+                let more = self.dict()?;
+                op.attrs.extend(more);
+            } else {
+                self.named_item(op)?;
+                self.c.eat(",");
+            }
+        }
+        let body = self.block()?;
+        op.regions.push(body);
+        self.types(op)
     }
 
     fn convolution(&mut self, op: &mut Operation) -> Parsed<()> {
