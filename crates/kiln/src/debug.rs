@@ -41,11 +41,14 @@ pub fn inputs(func: &Func, feeds: &[(&str, &Tensor)]) -> Result<Vec<Tensor>, Deb
                 return Ok((*t).clone());
             }
             match &input.kind {
-                InputKind::Feed => Err(DebugError::Input(format!("input \"{}\" ({}) is not given", input.name, input.ty))),
+                InputKind::Feed => {
+                    Err(DebugError::Input(format!("input \"{}\" ({}) is not given", input.name, input.ty)))
+                }
                 InputKind::Variable(init) => {
-                    let shape = input.ty.shape.as_sizes().ok_or_else(|| {
-                        DebugError::Input(format!("variable \"{}\" has no fixed shape", input.name))
-                    })?;
+                    let shape =
+                        input.ty.shape.as_sizes().ok_or_else(|| {
+                            DebugError::Input(format!("variable \"{}\" has no fixed shape", input.name))
+                        })?;
                     initial_value(init, input.ty.dtype, &shape)
                         .map_err(|e| DebugError::Input(format!("variable \"{}\": {e}", input.name)))
                 }
