@@ -207,3 +207,24 @@ fn another_target_is_refused() {
     let text = error.to_string();
     assert!(text.contains("was compiled for z") && text.contains(std::env::consts::ARCH), "{text}");
 }
+
+/// An executable checks feeds and variables once, against its own signature: a program with another one is refused.
+#[test]
+fn programs_of_another_signature_are_refused() {
+    let compiled = |ty: &str| {
+        let text = format!("func @f(%x: {ty}[2]) -> (y: {ty}[2]) {{ %0 = add %x, %x : {ty}[2] return %0 }}");
+        let func = kiln::ir::text::parse(&text).expect("parses");
+        let compiled = Compiler::cpu().threads(1).stages(&func, &Default::default()).expect("compiles");
+        let code = Box::new(kiln::cpu::jit(&compiled.object).expect("mapped"));
+        let (program, object) = (compiled.lowered.program, compiled.object);
+        kiln_runtime::Specialized { program, object, code, compile_time: Default::default() }
+    };
+    let build = |signature: &str, program: &str| {
+        let signature = compiled(signature).program.signature;
+        let (name, programs) = ("f".to_owned(), vec![compiled(program)]);
+        kiln_runtime::ExecutableBuilder { name, signature, programs, specialize: None, capacity: 1, threads: 1 }.build()
+    };
+    build("f32", "f32").expect("the same signature");
+    let error = build("f32", "f64").expect_err("inputs twice as large").to_string();
+    assert!(error.contains("other inputs"), "{error}");
+}

@@ -117,3 +117,22 @@ fn training_with_changing_batches() {
     let found = session.get("w").expect("it is a variable").to_vec::<f32>().expect("f32");
     assert!(found.iter().zip(truth).all(|(a, b)| (a - b).abs() < 1e-2), "{found:?}");
 }
+
+/// A size that no input tells has to be given, and given once: a run could not choose between two.
+#[test]
+fn sizes_that_no_input_determines() {
+    let func = kiln::ir::text::parse(
+        "func @f(%x: f32[2]) -> (y: f32[n], z: f32[2]) { %i = iota dim = 0 : f32[n] return %i, %x }",
+    )
+    .expect("parses");
+    let x = Tensor::from_vec([2], vec![1.0f32, 2.0]).expect("two");
+    let exe = Compiler::cpu().threads(1).compile_func(func.clone()).expect("compiles");
+    let error = exe.run(&[("x", &x)]).expect_err("unknown size").to_string();
+    assert!(error.contains("`n` has no size"), "{error}");
+    exe.prepare(&[("n", 3)]).expect("compiles");
+    assert_eq!(exe.run(&[("x", &x)]).expect("runs")[0].len(), 3);
+    let error = exe.prepare(&[("n", 5)]).expect_err("a second size").to_string();
+    assert!(error.contains("do not tell"), "{error}");
+    let twice = Compiler::cpu().threads(1).sizes(&[("n", 3)]).sizes(&[("n", 5)]).compile_func(func);
+    assert!(twice.is_err());
+}

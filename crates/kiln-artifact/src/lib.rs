@@ -334,6 +334,17 @@ mod tests {
         }
     }
 
+    /// `if`s within `if`s, deeper than any stack: three bytes per level.
+    #[test]
+    fn bottomless_control_flow_is_an_error() {
+        let step = Step::If { pred: BufferId(0), then: vec![], otherwise: vec![] };
+        let one = bincode::serde::encode_to_vec(&step, bincode::config::standard()).expect("encoded");
+        let level = [&one[..2], &[1]].concat();
+        let bytes = [vec![1], level.repeat(1 << 20)].concat();
+        let decoded = bincode::serde::decode_from_slice::<Vec<Step>, _>(&bytes, bincode::config::standard());
+        assert!(decoded.expect_err("too deep").to_string().contains("nested more than"));
+    }
+
     #[test]
     fn other_versions_and_targets_are_named() {
         let mut bytes = write(&sample()).expect("written");

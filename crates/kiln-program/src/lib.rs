@@ -5,6 +5,7 @@
 //! one entry function, a GPU backend would walk them. Slot pointers are laid out as [`Program::slot_index`] says.
 
 mod display;
+mod nesting;
 mod validate;
 
 pub use validate::InvalidProgram;
@@ -144,10 +145,12 @@ pub enum Step {
     /// Runs `cond`, then, while `pred` holds 1, `body` and `cond` again.
     While {
         /// Computes `pred`.
+        #[serde(deserialize_with = "nesting::bounded")]
         cond: Vec<Step>,
         /// One bool.
         pred: BufferId,
         /// The iteration.
+        #[serde(deserialize_with = "nesting::bounded")]
         body: Vec<Step>,
     },
     /// Runs one branch.
@@ -155,8 +158,10 @@ pub enum Step {
         /// One bool.
         pred: BufferId,
         /// When 1.
+        #[serde(deserialize_with = "nesting::bounded")]
         then: Vec<Step>,
         /// When 0.
+        #[serde(deserialize_with = "nesting::bounded")]
         otherwise: Vec<Step>,
     },
     /// Runs the branch of this index; out of range: the last.
@@ -164,6 +169,7 @@ pub enum Step {
         /// One i32.
         index: BufferId,
         /// At least one branch.
+        #[serde(deserialize_with = "nesting::bounded")]
         branches: Vec<Vec<Step>>,
     },
 }

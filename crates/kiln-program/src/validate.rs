@@ -16,7 +16,7 @@ impl fmt::Display for InvalidProgram {
 impl std::error::Error for InvalidProgram {}
 
 /// Deepest nesting of control flow that is accepted.
-const MAX_DEPTH: usize = 256;
+pub(crate) const MAX_DEPTH: usize = 256;
 
 type Checked = Result<(), InvalidProgram>;
 
@@ -67,6 +67,9 @@ impl Program {
 
     fn validate_buffer(&self, b: &Buffer) -> Checked {
         let size = self.slot_bytes(b.slot)?;
+        if !b.offset.is_multiple_of(b.dtype.size() as u64) {
+            return fail(format!("buffer \"{}\" of {} lies at offset {}", b.name, b.dtype, b.offset));
+        }
         match b.offset.checked_add(b.bytes) {
             Some(end) if end <= size => Ok(()),
             _ => fail(format!(
@@ -175,9 +178,10 @@ mod tests {
 
     #[test]
     fn refuses_what_leaves_its_memory() {
-        let damage: [(&str, fn(&mut Program)); 7] = [
+        let damage: [(&str, fn(&mut Program)); 8] = [
+            ("lies at offset 62", |p| p.buffers[1].offset = 62),
             ("ends beyond its slot", |p| p.arena_bytes = 127),
-            ("ends beyond its slot", |p| p.buffers[1].offset = u64::MAX),
+            ("ends beyond its slot", |p| p.buffers[1].offset = !63),
             ("not in the signature", |p| p.buffers[0].slot = Slot::Input(0)),
             ("no buffer 2", |p| p.steps = vec![Step::Copy { src: BufferId(2), dst: BufferId(0) }]),
             ("no kernel 1", |p| p.steps = vec![Step::Launch { kernel: 1, args: vec![] }]),

@@ -1,5 +1,6 @@
 //! Executables: compiled graphs.
 
+use crate::admit::{add, load};
 use crate::code::map_code;
 use crate::error::{RunError, type_name};
 use crate::initialize::initial_value;
@@ -102,11 +103,10 @@ impl ExecutableBuilder {
             0 | 1 => None,
             n => Some(ThreadPool::new(n).map_err(|e| RunError::System(format!("starting {n} threads: {e}")))?),
         };
-        let programs = self
-            .programs
-            .into_iter()
-            .map(|s| Ok(Arc::new(Loaded::new(s.program, Arc::new(s.object), s.code, s.compile_time)?)))
-            .collect::<Result<Vec<_>, RunError>>()?;
+        let mut programs = Vec::with_capacity(self.programs.len());
+        for program in self.programs {
+            add(&mut programs, load(program, &self.signature)?)?;
+        }
         let shared = Shared {
             name: self.name,
             signature: self.signature,
@@ -357,15 +357,15 @@ impl Executable {
             return Err(RunError::NoProgram { dims: format!("{env:?}"), available });
         };
         let s = specialize.specialize(env).map_err(RunError::Specialize)?;
-        let loaded = Arc::new(Loaded::new(s.program, Arc::new(s.object), s.code, s.compile_time)?);
+        let loaded = load(s, &self.shared.signature)?;
         let mut programs = self.shared.programs.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(other) = found(&programs) {
             return Ok(other);
         }
-        if programs.len() >= self.shared.capacity {
+        add(&mut programs, loaded.clone())?;
+        if programs.len() > self.shared.capacity {
             programs.remove(0);
         }
-        programs.push(loaded.clone());
         Ok(loaded)
     }
 

@@ -54,6 +54,8 @@ impl Session {
         if let Some(i) = self.bindings.iter().position(|(e, _)| e.same(exe)) {
             return Ok(i);
         }
+        // Nothing is added before everything is known to fit.
+        let mut added: Vec<State> = Vec::new();
         let mut positions = Vec::new();
         for v in &exe.signature().variables {
             if let Some(&i) = self.by_name.get(&v.name) {
@@ -70,11 +72,13 @@ impl Session {
             }
             let value = initial_value(&v.init, v.dtype, &v.shape)
                 .map_err(|reason| RunError::Initializer { name: v.name.clone(), reason })?;
-            let i = self.variables.len();
-            self.by_name.insert(v.name.clone(), i);
+            positions.push(self.variables.len() + added.len());
             let bytes = AlignedBytes::copy_of(value.bytes());
-            self.variables.push(State { name: v.name.clone(), dtype: v.dtype, shape: v.shape.clone(), bytes });
-            positions.push(i);
+            added.push(State { name: v.name.clone(), dtype: v.dtype, shape: v.shape.clone(), bytes });
+        }
+        for state in added {
+            self.by_name.insert(state.name.clone(), self.variables.len());
+            self.variables.push(state);
         }
         self.bindings.push((exe.clone(), positions));
         Ok(self.bindings.len() - 1)
