@@ -148,10 +148,15 @@ impl Executable {
     /// As [`Executable::load`].
     pub fn from_bytes(bytes: &[u8], threads: usize) -> Result<Executable, RunError> {
         let artifact = kiln_artifact::read(bytes)?;
-        let (name, signature) = match artifact.programs.first() {
+        let (name, mut signature) = match artifact.programs.first() {
             Some((program, _)) => (program.name.clone(), program.signature.clone()),
             None => return Err(RunError::System("the artifact holds no program".into())),
         };
+        // A variable may keep its value for some sizes only.
+        for (program, _) in &artifact.programs {
+            let variables = signature.variables.iter_mut().zip(&program.signature.variables);
+            variables.for_each(|(v, other)| v.updated |= other.updated);
+        }
         let capacity = artifact.programs.len();
         let programs = artifact
             .programs
