@@ -19,7 +19,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kiln-cpu", &["kiln-ir", "kiln-kernels", "kiln-loops", "kiln-program"]),
     ("kiln-gpu", &["kiln-ir", "kiln-loops"]),
     ("kiln-nn", &["kiln-ir", "kiln-builder"]),
-    ("kiln-stablehlo", &["kiln-ir", "kiln-builder"]),
+    ("kiln-stablehlo", &["kiln-ir", "kiln-interp", "kiln-builder"]),
     ("kiln-cli", &["kiln", "kiln-stablehlo"]),
     (
         "kiln",

@@ -25,6 +25,11 @@ pub enum TensorError {
     },
     /// The byte size overflows.
     TooLarge,
+    /// The system has not that much memory.
+    OutOfMemory {
+        /// Bytes asked for.
+        bytes: usize,
+    },
     /// A bool byte is neither 0 nor 1.
     InvalidBool,
     /// The bytes are not aligned for the element type.
@@ -36,6 +41,7 @@ impl fmt::Display for TensorError {
         match self {
             TensorError::Length { expected, found } => write!(f, "expected {expected} elements, found {found}"),
             TensorError::DType { expected, found } => write!(f, "expected elements of type {expected}, found {found}"),
+            TensorError::OutOfMemory { bytes } => write!(f, "{bytes} bytes of memory could not be had"),
             TensorError::TooLarge => f.write_str("the tensor's size in bytes overflows"),
             TensorError::InvalidBool => f.write_str("a bool element is neither 0 nor 1"),
             TensorError::Misaligned => f.write_str("the data is not aligned for its element type"),
@@ -65,6 +71,17 @@ impl AlignedBytes {
     /// `len` zero bytes.
     pub fn zeroed(len: usize) -> AlignedBytes {
         AlignedBytes { chunks: vec![Line([0; 64]); len.div_ceil(64)], len }
+    }
+    /// `len` zero bytes, or an error when the system has not that much memory.
+    ///
+    /// # Errors
+    /// [`TensorError::OutOfMemory`].
+    pub fn try_zeroed(len: usize) -> Result<AlignedBytes, TensorError> {
+        let lines = len.div_ceil(64);
+        let mut chunks = Vec::new();
+        chunks.try_reserve_exact(lines).map_err(|_| TensorError::OutOfMemory { bytes: len })?;
+        chunks.resize(lines, Line([0; 64]));
+        Ok(AlignedBytes { chunks, len })
     }
     /// A copy of `bytes`.
     pub fn copy_of(bytes: &[u8]) -> AlignedBytes {
@@ -180,11 +197,11 @@ impl Tensor {
     /// All zeros (false).
     ///
     /// # Errors
-    /// When the size in bytes overflows.
+    /// When the size in bytes overflows or memory runs out.
     pub fn zeros(dtype: DType, shape: impl AsRef<[usize]>) -> Result<Tensor, TensorError> {
         let shape = shape.as_ref();
         let bytes = byte_len(dtype, shape)?;
-        Ok(Tensor { dtype, shape: shape.into(), storage: Arc::new(AlignedBytes::zeroed(bytes)) })
+        Ok(Tensor { dtype, shape: shape.into(), storage: Arc::new(AlignedBytes::try_zeroed(bytes)?) })
     }
 
     /// Element type.

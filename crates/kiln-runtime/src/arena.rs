@@ -1,5 +1,6 @@
 //! Arenas: the working memory of runs, kept for reuse.
 
+use kiln_ir::TensorError;
 use kiln_ir::tensor::AlignedBytes;
 use std::sync::{Mutex, PoisonError};
 
@@ -15,15 +16,21 @@ impl ArenaPool {
     }
 
     /// Runs `f` with an arena.
-    pub(crate) fn with<R>(&self, f: impl FnOnce(*mut u8) -> R) -> R {
+    ///
+    /// # Errors
+    /// When a new arena is needed and memory runs out.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(*mut u8) -> R) -> Result<R, TensorError> {
         if self.bytes == 0 {
-            return f(std::ptr::NonNull::<AlignedBytes>::dangling().as_ptr().cast());
+            return Ok(f(std::ptr::NonNull::<AlignedBytes>::dangling().as_ptr().cast()));
         }
         let lock = || self.free.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = lock().pop();
-        let mut arena = taken.unwrap_or_else(|| AlignedBytes::zeroed(self.bytes));
+        let mut arena = match taken {
+            Some(arena) => arena,
+            None => AlignedBytes::try_zeroed(self.bytes)?,
+        };
         let result = f(arena.bytes_mut().as_mut_ptr());
         lock().push(arena);
-        result
+        Ok(result)
     }
 }

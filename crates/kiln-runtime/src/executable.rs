@@ -233,8 +233,7 @@ impl Executable {
         let variables = defaults.iter().map(|t| t.bytes().as_ptr().cast_mut());
         // SAFETY: inputs and outputs are checked against the signature; the defaults have the variables' types, and no
         // variable is updated (`defaults` refuses).
-        unsafe { program.run(self.pool(), inputs, outputs, variables) };
-        Ok(())
+        unsafe { program.run(self.pool(), inputs, outputs, variables) }
     }
 
     /// Writes an artifact with every program compiled so far. Variables keep their initial recipes.
@@ -401,8 +400,10 @@ impl Executable {
         variables: impl Iterator<Item = *mut u8>,
     ) -> Result<Outputs, RunError> {
         let ports = &program.program.signature.outputs;
-        let mut memory: Vec<AlignedBytes> =
-            ports.iter().map(|p| AlignedBytes::zeroed(p.shape.iter().product::<usize>() * p.dtype.size())).collect();
+        let mut memory: Vec<AlignedBytes> = ports
+            .iter()
+            .map(|p| AlignedBytes::try_zeroed(p.shape.iter().product::<usize>() * p.dtype.size()))
+            .collect::<Result<_, _>>()?;
         let mut outputs: Vec<TensorViewMut<'_>> = ports
             .iter()
             .zip(&mut memory)
@@ -410,7 +411,7 @@ impl Executable {
             .collect();
         // SAFETY: inputs were checked when the program was chosen, outputs are made to measure, variables are the caller's
         // promise.
-        unsafe { program.run(self.pool(), inputs, &mut outputs, variables) };
+        unsafe { program.run(self.pool(), inputs, &mut outputs, variables)? };
         drop(outputs);
         let tensors = ports
             .iter()

@@ -71,6 +71,9 @@ impl Loaded {
 
     /// Runs the program.
     ///
+    /// # Errors
+    /// When memory for the arena runs out.
+    ///
     /// # Safety
     /// Inputs, outputs and variables must be those of the signature, in order, of its types; each variable pointer must be
     /// valid for reads of the variable's bytes, and for writes where the program updates it; nobody else touches outputs and
@@ -81,8 +84,8 @@ impl Loaded {
         inputs: &[TensorView<'_>],
         outputs: &mut [TensorViewMut<'_>],
         variables: impl Iterator<Item = *mut u8>,
-    ) {
-        self.arenas.with(|arena| {
+    ) -> Result<(), RunError> {
+        let ran = self.arenas.with(|arena| {
             let mut slots = SLOTS.take();
             slots.clear();
             slots.push(arena);
@@ -104,5 +107,6 @@ impl Loaded {
             debug_assert_eq!(status, 0, "entry functions always succeed");
             SLOTS.set(slots);
         });
+        Ok(ran?)
     }
 }

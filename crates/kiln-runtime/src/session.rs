@@ -128,8 +128,7 @@ impl Session {
         let variables = pointers(&mut self.variables, positions);
         // SAFETY: inputs and outputs are checked; the variables are this session's own, exclusively borrowed, of the types
         // checked in `binding`.
-        unsafe { program.run(exe.pool(), inputs, outputs, variables) };
-        Ok(())
+        unsafe { program.run(exe.pool(), inputs, outputs, variables) }
     }
 
     /// The executable that the session was made for.
