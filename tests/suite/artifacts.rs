@@ -62,7 +62,7 @@ fn exporting_twice_gives_the_same_bytes() {
 fn nothing_compiled_is_nothing_to_export() {
     let exe = Compiler::cpu().threads(1).compile(&predictor()).expect("compiles");
     let file = TempFile::new("nothing.kiln");
-    assert!(matches!(exe.export(file.path()), Err(RunError::NoProgram { .. })));
+    assert!(matches!(exe.export(file.path()), Err(RunError::NothingCompiled)));
     assert!(!file.path().exists());
 }
 

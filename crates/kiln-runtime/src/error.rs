@@ -60,6 +60,15 @@ pub enum RunError {
         /// The sizes it has programs for.
         available: Vec<String>,
     },
+    /// There is no program to export yet.
+    NothingCompiled,
+    /// The graph has no dimension of this name.
+    UnknownDim {
+        /// The name given.
+        name: String,
+        /// The named dimensions there are.
+        expected: Vec<String>,
+    },
     /// Compiling for new sizes failed.
     Specialize(Box<dyn std::error::Error + Send + Sync>),
     /// The graph keeps state that a run updates: it needs a session.
@@ -133,6 +142,12 @@ impl fmt::Display for RunError {
                 "there is no program for {dims}, and this executable cannot compile one; it was exported for: {}",
                 list(available)
             ),
+            RunError::NothingCompiled => {
+                f.write_str("nothing is compiled yet: call `prepare`, or compile with `sizes`, before exporting")
+            }
+            RunError::UnknownDim { name, expected } => {
+                write!(f, "there is no named dimension \"{name}\"; there are: {}", list(expected))
+            }
             RunError::Specialize(e) => write!(f, "compiling for these sizes failed: {e}"),
             RunError::NeedsSession(name) => {
                 write!(f, "a run updates variable \"{name}\": make a Session and run that")

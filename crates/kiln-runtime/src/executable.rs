@@ -14,6 +14,7 @@ use kiln_ir::tensor::AlignedBytes;
 use kiln_ir::{Initializer, Tensor, TensorType};
 use kiln_kernels::ThreadPool;
 use kiln_program::{Code, CodeObject, Program, Signature};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
@@ -204,8 +205,16 @@ impl Executable {
     /// Makes sure that there is a program for these values of the named dimensions.
     ///
     /// # Errors
-    /// When compiling fails or is not possible.
+    /// A name that is no dimension of the graph; when compiling fails or is not possible.
     pub fn prepare(&self, dims: &[(&str, i64)]) -> Result<(), RunError> {
+        let signature = &self.shared.signature;
+        let ports = signature.inputs.iter().chain(&signature.outputs);
+        let known: BTreeSet<&str> =
+            ports.flat_map(|p| p.symbolic.iter()).flat_map(|d| d.symbols()).map(|s| &**s).collect();
+        if let Some((name, _)) = dims.iter().find(|(n, _)| !known.contains(n)) {
+            let expected = known.iter().map(|s| (*s).to_owned()).collect();
+            return Err(RunError::UnknownDim { name: (*name).to_owned(), expected });
+        }
         let env: DimEnv = dims.iter().map(|&(n, v)| (n.into(), v)).collect();
         self.compile_for(&env).map(|_| ())
     }
@@ -264,13 +273,20 @@ impl Executable {
             program.constants = loaded.constants().to_vec();
             for variable in &mut program.signature.variables {
                 if let Some(value) = value(&variable.name) {
+                    if value.dtype() != variable.dtype || value.shape() != variable.shape {
+                        return Err(RunError::VariableType {
+                            name: variable.name.clone(),
+                            expected: type_name(variable.dtype, &variable.shape),
+                            found: type_name(value.dtype(), value.shape()),
+                        });
+                    }
                     variable.init = Initializer::Value(value);
                 }
             }
             programs.push((program, (*loaded.object).clone()));
         }
         if programs.is_empty() {
-            return Err(RunError::NoProgram { dims: "export".into(), available: vec![] });
+            return Err(RunError::NothingCompiled);
         }
         let producer = concat!("kiln ", env!("CARGO_PKG_VERSION")).to_owned();
         Ok(kiln_artifact::write(&Artifact { producer, programs })?)
