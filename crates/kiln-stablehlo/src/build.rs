@@ -34,6 +34,9 @@ const MAX_DEPTH: usize = 64;
 /// Most operations that a program may come to when its calls are inlined and its regions applied.
 const MAX_OPERATIONS: usize = 1 << 20;
 
+/// Most elements of a value, and the largest number that sizes, paddings, strides and the like may be.
+const MAX_ELEMENTS: i64 = 1 << 40;
+
 /// A function of a module as a graph.
 #[derive(Clone, Debug)]
 pub struct Program {
@@ -110,6 +113,16 @@ struct Builder<'m> {
     checked: Vec<Expr>,
 }
 
+/// True for sizes of no more elements than the bound, an empty dimension counted as one element.
+fn bounded(mut sizes: impl Iterator<Item = Option<i64>>) -> bool {
+    let product = sizes.try_fold(1i64, |a, n| match n {
+        Some(n) if (0..=MAX_ELEMENTS).contains(&n) => a.checked_mul(n.max(1)).filter(|p| *p <= MAX_ELEMENTS),
+        Some(_) => None,
+        None => Some(a),
+    });
+    product.is_some()
+}
+
 type Built<T> = Result<T, Error>;
 
 impl Builder<'_> {
@@ -138,6 +151,14 @@ impl Builder<'_> {
             }
         };
         let sizes: Option<Vec<i64>> = dims.iter().copied().collect();
+        if let Some(sizes) = &sizes
+            && !bounded(sizes.iter().map(|&n| Some(n)))
+        {
+            return Err(Error::Unsupported {
+                place: place(),
+                what: format!("a value of more than {MAX_ELEMENTS} elements"),
+            });
+        }
         match sizes {
             Some(sizes) => Ok((dtype, sizes.into_iter().map(kiln_ir::Dim::Const).collect())),
             None => Err(Error::Unsupported { place: place(), what: "a dimension of unknown size".into() }),
@@ -199,6 +220,10 @@ impl Builder<'_> {
                 return Err(Error::Unsupported { place: self.place(op), what: limit });
             }
             let results = self.operation(op, operands, &scope)?;
+            let too_large = |e: &Expr| !bounded(e.shape().iter().map(|d| d.as_const()));
+            if results.iter().any(|r| matches!(r, Slot::One(e) if too_large(e))) {
+                return self.unsupported(op, format!("a value of more than {MAX_ELEMENTS} elements"));
+            }
             let named: usize = op.results.iter().map(|(_, count)| count).sum();
             if named > results.len() {
                 return self.malformed(op, format!("{named} results are named, there are {}", results.len()));

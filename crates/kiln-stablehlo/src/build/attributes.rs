@@ -1,6 +1,6 @@
 //! Attributes by name.
 
-use super::{Builder, Built};
+use super::{Builder, Built, MAX_ELEMENTS};
 use crate::ast::{Attr, Operation};
 
 impl Builder<'_> {
@@ -15,7 +15,8 @@ impl Builder<'_> {
         match op.attrs.get(name) {
             None => Ok(None),
             Some(attr) => match attr.as_ints() {
-                Some(list) => Ok(Some(list)),
+                Some(list) if list.iter().all(|n| n.unsigned_abs() <= MAX_ELEMENTS as u64) => Ok(Some(list)),
+                Some(_) => self.malformed(op, format!("attribute `{name}` holds a number out of all proportion")),
                 None => self.malformed(op, format!("attribute `{name}` is no list of integers")),
             },
         }
@@ -44,7 +45,7 @@ impl Builder<'_> {
     }
 
     pub(super) fn to_axes(&self, op: &Operation, list: &[i64]) -> Built<Vec<usize>> {
-        match list.iter().map(|&i| usize::try_from(i)).collect() {
+        match list.iter().map(|&i| usize::try_from(u32::try_from(i)?)).collect::<Result<_, _>>() {
             Ok(axes) => Ok(axes),
             Err(_) => self.malformed(op, "a negative dimension number"),
         }
@@ -52,7 +53,7 @@ impl Builder<'_> {
 
     pub(super) fn axis(&self, op: &Operation, names: &[&str]) -> Built<usize> {
         let found = names.iter().find_map(|n| op.attrs.get(*n)).and_then(Attr::as_int);
-        match found.and_then(|i| usize::try_from(i).ok()) {
+        match found.and_then(|i| usize::try_from(i).ok()).filter(|&i| i <= u32::MAX as usize) {
             Some(axis) => Ok(axis),
             None => self.malformed(op, format!("attribute `{}` is missing", names[0])),
         }

@@ -2,7 +2,7 @@
 
 use super::data::to_axes;
 use super::scatter::shape_of;
-use super::{Builder, Built};
+use super::{Builder, Built, MAX_ELEMENTS};
 use crate::ast::{Attr, Operation};
 use kiln_builder::Expr;
 use kiln_ir::{DType, Dim, Op, TensorType};
@@ -33,7 +33,8 @@ impl Builder<'_> {
         let value = kiln_interp::eval(&func, &[]).ok().and_then(|mut v| v.pop());
         let wide = value.and_then(|v| kiln_interp::eval_op(&Op::Convert(DType::I64), &[v]).ok());
         match wide.and_then(|w| w.first().and_then(|w| w.to_vec::<i64>().ok())) {
-            Some(list) => Ok(list),
+            Some(list) if list.iter().all(|n| n.unsigned_abs() <= MAX_ELEMENTS as u64) => Ok(list),
+            Some(_) => self.malformed(op, "a size out of all proportion"),
             None => self.unsupported(op, unknown),
         }
     }

@@ -1,0 +1,59 @@
+//! Programs and their evaluation.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use kiln_ir::{DType, Op, Tensor};
+use kiln_stablehlo::{CheckKind, Program, build, read_text};
+
+/// The programs of `tests/programs`, one for each function, with names.
+pub fn programs() -> Vec<(String, String)> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs");
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).expect("the folder is there").map(|e| e.expect("readable").path()).collect();
+    files.sort();
+    let mut out = Vec::new();
+    for file in files {
+        let name = file.file_name().expect("a file").to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(&file).expect("readable");
+        for (i, part) in text.split("// -----").enumerate() {
+            out.push((format!("{name}#{i}"), part.to_owned()));
+        }
+    }
+    out
+}
+
+/// The program of a text.
+pub fn program(name: &str, text: &str) -> Result<Program, String> {
+    let module = read_text(text, name).map_err(|e| e.to_string())?;
+    let main = if module.functions.iter().any(|f| f.name == "main") { "main" } else { "" };
+    build(&module, main).map_err(|e| e.to_string())
+}
+
+/// Elements as f64.
+pub fn numbers(t: &Tensor) -> Vec<f64> {
+    let wide = kiln_interp::eval_op(&Op::Convert(DType::F64), std::slice::from_ref(t)).expect("any type converts");
+    wide[0].to_vec().expect("f64")
+}
+
+/// Runs a program without inputs and compares what it asks for; gives the number of checks.
+pub fn evaluate(name: &str, text: &str) -> Result<usize, String> {
+    let program = program(name, text)?;
+    let outputs = kiln_interp::eval(&program.func, &[]).map_err(|e| e.to_string())?;
+    for check in &program.checks {
+        let (found, expected) = (&outputs[program.results + check.found], &outputs[program.results + check.expected]);
+        if found.ty() != expected.ty() {
+            return Err(format!("{}: {} is not {}", check.place, found.ty(), expected.ty()));
+        }
+        let tolerance = match check.kind {
+            CheckKind::Equal => 0.0,
+            CheckKind::Almost { tolerance } => tolerance,
+            CheckKind::Close { .. } => 1e-6,
+        };
+        for (i, (f, e)) in numbers(found).into_iter().zip(numbers(expected)).enumerate() {
+            if !(f == e || f.is_nan() && e.is_nan() || (f - e).abs() <= tolerance) {
+                return Err(format!("{}: element {i} is {f:?}, not {e:?}", check.place));
+            }
+        }
+    }
+    Ok(program.checks.len())
+}
