@@ -1,7 +1,7 @@
 //! One case: a self-checking file, or a folder with program, inputs and outputs.
 
 use crate::compare::{Tolerance, compare};
-use crate::program::read;
+use crate::program::{as_type, read};
 use clap::ValueEnum;
 use kiln::prelude::*;
 use kiln::runtime::npy::read_npz;
@@ -105,14 +105,6 @@ fn arrays(path: &Path) -> Result<Vec<Tensor>, String> {
     Ok(named.into_iter().map(|(_, t)| t).collect())
 }
 
-/// The array as the type asked for: NumPy has no bf16, so such arrays are stored as unsigned integers of the same width.
-fn as_type(t: &Tensor, ty: &kiln::ir::TensorType) -> Result<Tensor, String> {
-    if t.dtype() == ty.dtype {
-        return Ok(t.clone());
-    }
-    Tensor::from_bytes(ty.dtype, t.shape(), t.bytes()).map_err(|e| e.to_string())
-}
-
 fn run_program(path: &Path, backend: Backend) -> Result<(), String> {
     let program = read(&path.join("program.mlir")).map_err(|e| e.to_string())?;
     let meta = std::fs::read_to_string(path.join("meta.json")).map_err(|e| e.to_string())?;
@@ -132,7 +124,7 @@ fn run_program(path: &Path, backend: Backend) -> Result<(), String> {
                 if let Ok(i) = input.name.trim_start_matches('a').parse::<usize>()
                     && let Some(t) = data.get(i)
                 {
-                    typed[i] = as_type(t, &input.ty)?;
+                    typed[i] = as_type(t, input.ty.dtype)?;
                 }
             }
             typed
@@ -142,7 +134,7 @@ fn run_program(path: &Path, backend: Backend) -> Result<(), String> {
             .iter()
             .map(|input| {
                 let i: usize = input.name.trim_start_matches('a').parse().map_err(|_| "a strange input".to_owned())?;
-                as_type(data.get(i).ok_or("an input is missing")?, &input.ty)
+                as_type(data.get(i).ok_or("an input is missing")?, input.ty.dtype)
             })
             .collect::<Result<_, String>>()?,
     };
@@ -152,7 +144,7 @@ fn run_program(path: &Path, backend: Backend) -> Result<(), String> {
         return Err(format!("{} results, expected {}", found.len(), expected.len()));
     }
     for (i, (f, e)) in found.iter().zip(&expected).enumerate() {
-        compare(f, &as_type(e, &f.ty())?, tolerance).map_err(|e| format!("result {i}: {e}"))?;
+        compare(f, &as_type(e, f.dtype())?, tolerance).map_err(|e| format!("result {i}: {e}"))?;
     }
     Ok(())
 }

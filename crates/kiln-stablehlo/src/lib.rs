@@ -3,6 +3,30 @@
 //! [`read_text`] parses MLIR text, in the pretty and the generic form, mixed as they come; [`build`] records one of its functions as
 //! a graph. Text is untrusted: nesting and sizes are bounded, and every error names its line and column.
 //!
+//! # What is read
+//! Modules, `func.func`, calls (inlined), composites (inlined by their decomposition), tuples, regions of one block, locations,
+//! attribute and type aliases; the `stablehlo` dialect, the elementwise operators of `chlo` with `top_k`, `scan` and
+//! `ragged_dot`, and the `check` dialect, also as custom calls. Literals as splats, nested lists and hexadecimal bytes.
+//!
+//! # How it becomes a graph
+//! Operators that kiln has are taken as they are. Others are made of these:
+//! - A region that combines scalars (a reducer, comparator, combiner) and is none of the standard ones is applied to whole
+//!   tensors, so that any region works: `reduce` and `reduce_window` fold in a balanced tree and keep the order of the
+//!   elements, `sort` counts ranks (short rows) or runs a bitonic network (long ones), `scatter` goes through the updates in a
+//!   loop, `map` applies it once.
+//! - `cholesky` and `triangular_solve` are loops over columns and rows.
+//! - `dynamic_*` operators need sizes that do not depend on the program's inputs; these are computed while reading.
+//! - Special functions of `chlo` are computed by published formulas, in f32 for half precision.
+//!
+//! # What is refused
+//! Complex, quantized, sub-byte and 8-bit float types; `fft`; `rng`, and generators other than threefry; custom calls; distributed
+//! operators; regions of several blocks; sizes unknown at compile time. Each error names the operator or type and its place.
+//! MLIR bytecode is not read.
+//!
+//! # Bounds
+//! Nesting, operations after inlining, elements of a value and of a literal, windows with arbitrary regions: all bounded, so
+//! that no text makes the reader run for long or take much memory.
+//!
 //! ```
 //! let module = kiln_stablehlo::read_text(
 //!     "func.func @main(%x: tensor<2xf32>) -> tensor<2xf32> {

@@ -22,7 +22,7 @@ impl Builder<'_> {
         if !a.dtype().is_float() {
             return self.unsupported(op, format!("matrices of {}", a.dtype()));
         }
-        Ok((a.reshape(&shape_of(flat)), flat))
+        Ok((a.reshape(shape_of(flat)), flat))
     }
 
     fn swapped(&self, a: &Expr) -> Expr {

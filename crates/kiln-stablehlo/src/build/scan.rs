@@ -57,7 +57,7 @@ impl Builder<'_> {
                 let slices = x[..inputs].iter().zip(&sizes).map(|(e, n)| {
                     let one = n.iter().enumerate().map(|(d, &n)| if d == dim { 1 } else { n });
                     let kept = n.iter().enumerate().filter(|(d, _)| *d != dim).map(|(_, &n)| n);
-                    e.dynamic_slice(&starts(n.len()), shape_of(one)).reshape(&shape_of(kept))
+                    e.dynamic_slice(&starts(n.len()), shape_of(one)).reshape(shape_of(kept))
                 });
                 let args = slices.chain(s[1..=carried].iter().cloned()).collect();
                 let mut results =

@@ -72,7 +72,7 @@ impl Builder<'_> {
         let mut moved = indices.clone();
         if d.index_vector_dim == sizes.len() {
             sizes.push(1);
-            moved = moved.reshape(&shape_of(sizes.iter().copied()));
+            moved = moved.reshape(shape_of(sizes.iter().copied()));
         } else if d.index_vector_dim < sizes.len() {
             let order = (0..sizes.len()).filter(|i| *i != d.index_vector_dim).chain([d.index_vector_dim]);
             let order: Vec<usize> = order.collect();
@@ -96,7 +96,7 @@ impl Builder<'_> {
         }
         let joined = self.graph.concat(&parts.iter().collect::<Vec<_>>(), -1);
         let count: i64 = sizes[..sizes.len() - 1].iter().product();
-        Ok((joined.reshape(&shape_of([count, targets.len() as i64])), targets))
+        Ok((joined.reshape(shape_of([count, targets.len() as i64])), targets))
     }
 
     /// `x` is operands, indices, updates.
@@ -129,7 +129,7 @@ impl Builder<'_> {
             let order: Vec<usize> = order.chain(d.update_window_dims.iter().copied()).collect();
             window = d.update_window_dims.iter().map(|&i| sizes[i]).collect();
             let moved = g.emit(Op::Transpose(to_axes(&order)), &[e]);
-            updates.push(moved.reshape(&shape_of(std::iter::once(count).chain(window.iter().copied()))));
+            updates.push(moved.reshape(shape_of(std::iter::once(count).chain(window.iter().copied()))));
         }
         let window_axes: Vec<usize> = (0..window.len()).collect();
         let scatter = ScatterDims {
@@ -160,7 +160,7 @@ impl Builder<'_> {
                 let row = |e: &Expr, rest: &[i64]| {
                     let starts: Vec<&Expr> = std::iter::once(&s[0]).chain(rest.iter().map(|_| &zero)).collect();
                     let sizes = shape_of(std::iter::once(1).chain(rest.iter().copied()));
-                    e.dynamic_slice(&starts, sizes).reshape(&shape_of(rest.iter().copied()))
+                    e.dynamic_slice(&starts, sizes).reshape(shape_of(rest.iter().copied()))
                 };
                 let index = row(&indices, &[components]);
                 // Where the window leaves the operand, the gather reads elsewhere and the scatter writes nothing.
