@@ -1,6 +1,6 @@
 //! The table of kernels: equal kernels (but for names) are one.
 
-use kiln_loops::{Buf, Expr, Kernel, Stmt};
+use kiln_loops::{Kernel, analysis, simplify};
 use kiln_program::KernelInfo;
 use std::collections::HashMap;
 
@@ -20,7 +20,8 @@ pub(crate) struct KernelTable {
 
 impl KernelTable {
     /// The index of a kernel, adding it if no equal one is there.
-    pub(crate) fn add(&mut self, kernel: Kernel) -> u32 {
+    pub(crate) fn add(&mut self, mut kernel: Kernel) -> u32 {
+        simplify::simplify(&mut kernel);
         let key = anonymous(&kernel);
         if let Some(&index) = self.known.get(&key) {
             return index;
@@ -42,9 +43,12 @@ fn anonymous(kernel: &Kernel) -> Kernel {
 }
 
 fn info(kernel: &Kernel) -> KernelInfo {
-    let (bytes_moved, flops) = cost(kernel, &kernel.body);
+    let cost = analysis::cost(kernel);
+    let bytes_moved = cost.bytes_read.saturating_add(cost.bytes_written);
+    let flops = cost.flops;
+    let ops: u64 = cost.ops.values().fold(flops, |sum, &n| sum.saturating_add(n));
     let extent = kernel.parallel_extent();
-    let ns = (bytes_moved as f64 / BYTES_PER_NS).max(flops as f64 / OPS_PER_NS) / extent.max(1) as f64;
+    let ns = (bytes_moved as f64 / BYTES_PER_NS).max(ops as f64 / OPS_PER_NS) / extent.max(1) as f64;
     let grain = (GRAIN_NS / ns.max(1e-3)).ceil() as u64;
     KernelInfo {
         name: kernel.name.clone(),
@@ -54,27 +58,4 @@ fn info(kernel: &Kernel) -> KernelInfo {
         bytes_moved,
         flops,
     }
-}
-
-/// Bytes loaded and stored, and scalar operations, of one run of the statements.
-fn cost(kernel: &Kernel, body: &[Stmt]) -> (u64, u64) {
-    let size = |buf: Buf| match buf {
-        Buf::Param(i) => kernel.params[i as usize].dtype.size() as u64,
-        Buf::Local(_) => 0,
-    };
-    body.iter().fold((0, 0), |(bytes, ops), stmt| match stmt {
-        Stmt::Let { expr: Expr::Load { buf, .. }, .. } => (bytes.saturating_add(size(*buf)), ops),
-        Stmt::Let { expr: Expr::Const(_) | Expr::Axis(_), .. } => (bytes, ops),
-        Stmt::Let { .. } => (bytes, ops.saturating_add(1)),
-        Stmt::Store { buf, .. } => (bytes.saturating_add(size(*buf)), ops),
-        Stmt::Loop(l) => {
-            let (b, o) = cost(kernel, &l.body);
-            let each = o.saturating_add(l.reductions.len() as u64);
-            (bytes.saturating_add(b.saturating_mul(l.extent)), ops.saturating_add(each.saturating_mul(l.extent)))
-        }
-        Stmt::If { then, .. } => {
-            let (b, o) = cost(kernel, then);
-            (bytes.saturating_add(b), ops.saturating_add(o))
-        }
-    })
 }
