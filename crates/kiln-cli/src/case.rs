@@ -3,6 +3,7 @@
 use crate::compare::{Tolerance, compare};
 use crate::program::{as_type, read};
 use clap::ValueEnum;
+use kiln::ir::{Func, Input, InputKind, NodeId, Op};
 use kiln::prelude::*;
 use kiln::runtime::npy::read_npz;
 use kiln_stablehlo::CheckKind;
@@ -76,13 +77,41 @@ pub fn run(path: &Path, backend: Backend) -> Result<(), String> {
     if path.is_dir() { run_program(path, backend) } else { run_checks(path, backend) }
 }
 
+/// Makes inputs of all literals of more than one element, so that the case runs as compiled code rather than being folded
+/// while it is compiled. Gives their values.
+fn constants_as_inputs(func: &mut Func) -> Vec<Tensor> {
+    let literals: Vec<(NodeId, Tensor)> = func
+        .iter()
+        .filter_map(|(id, node)| match &node.op {
+            Op::Constant(t) if t.len() > 1 => Some((id, t.clone())),
+            _ => None,
+        })
+        .collect();
+    for (id, value) in &literals {
+        let index = func.inputs.len();
+        let (name, node) = (format!("a{index}"), func.node_mut(*id));
+        node.op = Op::Parameter(index as u32);
+        node.name = Some(name.as_str().into());
+        let loc = node.loc.clone();
+        func.inputs.push(Input { name, ty: value.ty(), kind: InputKind::Feed, node: *id, loc });
+    }
+    literals.into_iter().map(|(_, t)| t).collect()
+}
+
 fn run_checks(path: &Path, backend: Backend) -> Result<(), String> {
-    let program = read(path).map_err(|e| e.to_string())?;
+    let mut program = read(path).map_err(|e| e.to_string())?;
+    if !program.func.inputs.is_empty() {
+        return Err("the function takes arguments; give it a folder with inputs.npz".into());
+    }
+    let data = match backend {
+        Backend::Cpu => constants_as_inputs(&mut program.func),
+        Backend::Interp => Vec::new(),
+    };
     let results = program.results;
     let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
     let solves = text.contains("stablehlo.triangular_solve") || text.contains("stablehlo.cholesky");
     let relaxed = Tolerance::Near { absolute: 1e-6, relative: if solves { RELATIVE_SOLVED } else { RELATIVE } };
-    let outputs = execute(program.func, &[], backend)?;
+    let outputs = execute(program.func, &data, backend)?;
     for check in &program.checks {
         let (found, expected) = (&outputs[results + check.found], &outputs[results + check.expected]);
         let tolerance = match check.kind {
