@@ -102,6 +102,21 @@ fn check_text(text: &str) {
     check_all(&func).unwrap_or_else(|e| panic!("{e}"));
 }
 
+/// A literal index beyond the operand: the update is skipped.
+#[test]
+fn scatter_to_a_literal_index_out_of_range() {
+    for index in ["10", "-1", "2"] {
+        check_text(&format!(
+            "func @f(%v: var i32[6] = dense<[1, 2, 3, 4, 5, 6]>, %x: i32[3]) -> (update %v: i32[6], y: i32[6]) {{
+               %i = constant dense<[{index}]> : i32[1]
+               %s = scatter %v, %i, %x, update = add, update_window_dims = [0],
+                    inserted_window_dims = [], scatter_dims_to_operand_dims = [0], index_vector_dim = 0 : i32[6]
+               return %s, %s
+             }}"
+        ));
+    }
+}
+
 /// Updates that are the operand itself, or another view of it, are read while the operand is overwritten.
 #[test]
 fn scatter_of_a_value_into_itself() {

@@ -303,7 +303,8 @@ impl Gen {
             }
         }
         let shape: Vec<usize> = batch.iter().copied().chain([map.len()]).collect();
-        self.input(Tensor::from_vec(shape, data).expect("as many as the shape has"))
+        let indices = Tensor::from_vec(shape, data).expect("as many as the shape has");
+        if self.rng.one_in(3) { self.constant(indices) } else { self.input(indices) }
     }
 
     fn scatter(

@@ -146,8 +146,9 @@ fn scatter(cx: &Context<'_>, id: NodeId, dims: &ScatterDims, update: ScatterUpda
                     let below = e.compare(CompareDirection::LE, x, last);
                     inside = e.both(inside, Some(above));
                     inside = e.both(inside, Some(below));
-                    e.bound(x, 0, (sizes[d] - extent).max(0));
-                    start[d] = index::add(&start[d], &index::var(x));
+                    // Addresses stay inside even where the condition keeps them from being used: a literal index may be out of range.
+                    let clamped = e.start_index(x, (sizes[d] - extent).max(0));
+                    start[d] = index::add(&start[d], &clamped);
                 }
                 for (&d, &b) in dims.input_batching_dims.iter().zip(&dims.scatter_indices_batching_dims) {
                     start[d] = batch[b - usize::from(b > dims.index_vector_dim)].clone();
