@@ -308,7 +308,7 @@ fn programs_that_do_not_fit_are_refused() {
     assert!(refused(vec![launch(add, &[INPUT, BufferId(99)])]).contains("buffer 99"));
     assert!(refused(vec![Step::Library { call: 0, args: vec![] }]).contains("library call 0"));
     assert!(refused(vec![Step::Copy { src: PRED, dst: A }]).contains("copy of 1 bytes"));
-    assert!(refused(vec![Step::If { pred: A, then: vec![], otherwise: vec![] }]).contains("decides"));
+    assert!(refused(vec![Step::Case { index: PRED, branches: vec![vec![]] }]).contains("decides"));
     assert!(refused(vec![Step::Case { index: A, branches: vec![] }]).contains("without branches"));
 }
 
