@@ -62,6 +62,8 @@ struct State {
     running: usize,
     /// A panic of a body on a worker, passed on to the caller.
     panic: Option<Box<dyn Any + Send>>,
+    /// Workers that have begun to wait for jobs.
+    started: usize,
     /// The pool is being dropped.
     stop: bool,
 }
@@ -71,7 +73,7 @@ struct Shared {
     state: Mutex<State>,
     /// Signalled when there is a job or the pool stops.
     work: Condvar,
-    /// Signalled when the last running worker has left a job.
+    /// Signalled when the last running worker has left a job, and when a worker has started.
     idle: Condvar,
     /// Next unclaimed piece.
     next: AtomicU64,
@@ -114,6 +116,8 @@ impl Shared {
 
     fn work_loop(&self) {
         let mut state = self.lock();
+        state.started += 1;
+        self.idle.notify_one();
         loop {
             if state.stop {
                 return;
@@ -230,6 +234,12 @@ impl ThreadPool {
             // When a start fails, dropping the pool stops the workers started so far.
             pool.workers.push(builder.spawn(move || shared.work_loop())?);
         }
+        // A thread allocates while it starts. Waiting for it here keeps that out of the runs to come.
+        let mut state = pool.shared.lock();
+        while state.started < pool.workers.len() {
+            state = pool.shared.idle.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(state);
         Ok(pool)
     }
 
