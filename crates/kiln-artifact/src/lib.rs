@@ -9,7 +9,7 @@
 //! | 12 | 4 | CRC-32 (IEEE) of everything from offset 16 on |
 //! | 16 | 8 | length of the whole file |
 //! | 24 | 8 | length of the manifest |
-//! | 32 | ... | the manifest: [`Manifest`] in bincode 2 standard encoding |
+//! | 32 | ... | the manifest: programs and their code in bincode 2 standard encoding |
 //! | ... | ... | the blobs, each at the next multiple of 64, in the order in which the manifest's programs name them |
 //!
 //! A reader checks, in this order: magic, version, length, checksum, target, structure. The checksum guards against damage, not
