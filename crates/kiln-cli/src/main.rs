@@ -51,6 +51,9 @@ enum Command {
     Inspect {
         /// The program (.mlir, .kiln).
         file: PathBuf,
+        /// Prints the graph as a Graphviz drawing instead (.mlir).
+        #[arg(long)]
+        dot: bool,
     },
 }
 
@@ -59,7 +62,8 @@ fn main() -> ExitCode {
         Command::Check(args) => return check::check(&args),
         Command::Run { file, inputs, outputs } => program::run(&file, inputs.as_deref(), outputs.as_deref()),
         Command::Compile { file, output } => program::compile(&file, &output),
-        Command::Inspect { file } => program::inspect(&file),
+        Command::Inspect { file, dot: false } => program::inspect(&file),
+        Command::Inspect { file, dot: true } => program::draw(&file),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -97,6 +97,13 @@ pub fn compile(file: &Path, output: &Path) -> Done {
     Ok(())
 }
 
+/// Prints the graph of a StableHLO file for Graphviz.
+pub fn draw(file: &Path) -> Done {
+    let func = read(file)?.func;
+    writeln!(std::io::stdout().lock(), "{}", kiln::ir::graph::to_dot(&func))?;
+    Ok(())
+}
+
 pub fn inspect(file: &Path) -> Done {
     let mut out = std::io::stdout().lock();
     if is_artifact(file) {

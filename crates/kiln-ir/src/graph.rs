@@ -262,3 +262,28 @@ impl<'g> IntoEdgeReferences for &'g FuncGraph<'_> {
         AllEdges { func: self.func, user: 0, operand: 0 }
     }
 }
+
+/// The function as a Graphviz drawing: nodes with operator, name and type, edges with the number of the operand.
+///
+/// ```
+/// use kiln_ir::{DType, Func, InputKind, Loc, TensorType, graph::to_dot};
+/// let mut f = Func::new("f");
+/// let x = f.add_input("x", TensorType::new(DType::F32, [4]), InputKind::Feed, Loc::UNKNOWN);
+/// f.add_output("y", x);
+/// assert!(to_dot(&f).contains("x: f32[4]"));
+/// ```
+pub fn to_dot(func: &Func) -> String {
+    use petgraph::dot::{Config, Dot};
+    let graph = FuncGraph::new(func);
+    let config = [Config::EdgeNoLabel, Config::NodeNoLabel];
+    let edge = |_: &FuncGraph<'_>, e: Edge<'_>| format!("label = \"{}\"", e.operand);
+    let node = |_: &FuncGraph<'_>, (id, n): (NodeId, &Node)| {
+        let types: Vec<String> = n.types.iter().map(ToString::to_string).collect();
+        let name = match &n.name {
+            Some(name) => name.to_string(),
+            None => format!("%{}", id.0),
+        };
+        format!("label = \"{}\\n{}: {}\"", n.op.name(), name.replace(['\\', '"'], "_"), types.join(", "))
+    };
+    format!("{:?}", Dot::with_attr_getters(&&graph, &config, &|g, e| edge(g, e), &|g, n| node(g, n)))
+}
