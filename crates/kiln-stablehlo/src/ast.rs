@@ -1,6 +1,34 @@
 //! MLIR operations as parsed: names, operands, attributes, regions and types, before any meaning.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Where something is written: in the text, or in the user's source as far as the file says so.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The file.
+    pub file: Arc<str>,
+    /// Line, from 1. Zero in a binary file, where the column is the byte.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+}
+
+impl Default for Place {
+    fn default() -> Place {
+        Place { file: Arc::from(""), line: 1, column: 1 }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{}:byte {}", self.file, self.column),
+            line => write!(f, "{}:{line}:{}", self.file, self.column),
+        }
+    }
+}
 
 /// A module: its functions.
 #[derive(Clone, Debug, Default)]
@@ -20,8 +48,8 @@ pub struct Function {
     pub results: Vec<Type>,
     /// The body; its arguments are the function's.
     pub body: Block,
-    /// Line of its head.
-    pub line: u32,
+    /// Where its head is.
+    pub place: Place,
 }
 
 /// A block: arguments and operations.
@@ -59,10 +87,8 @@ pub struct Operation {
     pub operand_types: Vec<Type>,
     /// Types of the results.
     pub result_types: Vec<Type>,
-    /// Line, from 1.
-    pub line: u32,
-    /// Column, from 1.
-    pub column: u32,
+    /// Where it is written.
+    pub place: Place,
 }
 
 /// A type.

@@ -23,7 +23,7 @@ mod windows;
 
 pub use checks::{Check, CheckKind};
 
-use crate::ast::{Block, Module, Operation, Type, ValueRef};
+use crate::ast::{Block, Module, Operation, Place, Type, ValueRef};
 use crate::error::Error;
 use kiln_builder::{Expr, Graph, Shape};
 use kiln_ir::{DType, Func, Loc};
@@ -65,7 +65,7 @@ pub fn build(module: &Module, name: &str) -> Result<Program, Error> {
     let mut b = Builder { module, graph, depth: 0, built: 0, lift: None, checks: Vec::new(), checked: Vec::new() };
     let mut args = Vec::new();
     for (i, (_, ty)) in function.body.args.iter().enumerate() {
-        let (dtype, shape) = b.tensor_type(ty, function.line, 1)?;
+        let (dtype, shape) = b.tensor_type(ty, &function.place)?;
         args.push(Slot::One(b.graph.placeholder_dyn(&format!("a{i}"), dtype, shape)));
     }
     let results = b.block(&function.body, args, &HashMap::new())?;
@@ -113,6 +113,11 @@ struct Builder<'m> {
     checked: Vec<Expr>,
 }
 
+/// The place as a node's provenance; a byte of a binary file is none that can be shown.
+fn loc(place: &Place) -> Loc {
+    Loc::new(place.file.clone(), place.line, place.column)
+}
+
 /// True for sizes of no more elements than the bound, an empty dimension counted as one element.
 fn bounded(mut sizes: impl Iterator<Item = Option<i64>>) -> bool {
     let product = sizes.try_fold(1i64, |a, n| match n {
@@ -127,7 +132,7 @@ type Built<T> = Result<T, Error>;
 
 impl Builder<'_> {
     fn place(&self, op: &Operation) -> String {
-        format!("{}:{}:{}", self.module.file, op.line, op.column)
+        op.place.to_string()
     }
 
     fn unsupported<T>(&self, op: &Operation, what: impl Into<String>) -> Built<T> {
@@ -139,8 +144,8 @@ impl Builder<'_> {
     }
 
     /// Element type and shape of a tensor type.
-    fn tensor_type(&self, ty: &Type, line: u32, column: u32) -> Built<(DType, Shape)> {
-        let place = || format!("{}:{line}:{column}", self.module.file);
+    fn tensor_type(&self, ty: &Type, place: &Place) -> Built<(DType, Shape)> {
+        let place = || place.to_string();
         let Type::Tensor { dims, element } = ty else {
             return Err(Error::Unsupported { place: place(), what: format!("type {ty:?}") });
         };
@@ -169,14 +174,14 @@ impl Builder<'_> {
     fn result_dtype(&self, op: &Operation, i: usize) -> Built<DType> {
         match op.result_types.get(i) {
             Some(Type::Tensor { element: crate::ast::Element::Known(d), .. }) => Ok(*d),
-            Some(ty) => self.tensor_type(ty, op.line, op.column).map(|(d, _)| d),
+            Some(ty) => self.tensor_type(ty, &op.place).map(|(d, _)| d),
             None => self.malformed(op, "the type of a result is missing"),
         }
     }
 
     fn result_type(&self, op: &Operation, i: usize) -> Built<(DType, Shape)> {
         match op.result_types.get(i) {
-            Some(ty) => self.tensor_type(ty, op.line, op.column),
+            Some(ty) => self.tensor_type(ty, &op.place),
             None => self.malformed(op, "the type of a result is missing"),
         }
     }
@@ -209,7 +214,7 @@ impl Builder<'_> {
                     None => self.malformed(op, format!("%{} is not defined", r.name)),
                 })
                 .collect::<Built<Vec<_>>>()?;
-            let _line = self.graph.at(Loc::new(self.module.file.as_str(), op.line, op.column));
+            let _line = self.graph.at(loc(&op.place));
             if op.name == "return" || op.name.ends_with(".return") {
                 returned = operands;
                 break;
@@ -239,8 +244,8 @@ impl Builder<'_> {
 
     /// An error about a block, at its first operation.
     fn at_block(&self, block: &Block, message: String) -> Error {
-        let (line, column) = block.ops.first().map_or((1, 1), |o| (o.line, o.column));
-        Error::Syntax { place: format!("{}:{line}:{column}", self.module.file), message }
+        let place = block.ops.first().map_or_else(|| format!("{}:1:1", self.module.file), |o| self.place(o));
+        Error::Syntax { place, message }
     }
 
     fn operation(&mut self, op: &Operation, operands: Vec<Slot>, scope: &Scope) -> Built<Vec<Slot>> {

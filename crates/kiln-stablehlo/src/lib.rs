@@ -45,7 +45,7 @@ mod build;
 mod error;
 mod read;
 
-pub use ast::{Attr, Block, Element, Function, Literal, Module, Operation, Type, ValueRef};
+pub use ast::{Attr, Block, Element, Function, Literal, Module, Operation, Place, Type, ValueRef};
 pub use build::{Check, CheckKind, Program, build};
 pub use error::Error;
 pub use read::read_text;

@@ -1,6 +1,6 @@
 //! MLIR text: modules, functions, blocks, operations in generic form.
 
-mod attrs;
+pub(crate) mod attrs;
 mod cursor;
 mod pretty;
 
@@ -118,7 +118,7 @@ impl Parser<'_> {
                 Ok(())
             }
             "func.func" => {
-                let line = self.c.line_of(start);
+                let place = self.c.place_of(start);
                 let mut op = Operation { name, ..Operation::default() };
                 self.generic_rest(&mut op)?;
                 let sym = op.attrs.get("sym_name").and_then(|a| a.as_str()).map(str::to_owned);
@@ -129,7 +129,7 @@ impl Parser<'_> {
                     Some(crate::ast::Attr::Type(Type::Function(_, results))) => results.clone(),
                     _ => Vec::new(),
                 };
-                module.functions.push(Function { name, results, body, line });
+                module.functions.push(Function { name, results, body, place });
                 Ok(())
             }
             other => self.c.fail(format!("expected a module or function, found \"{other}\"")),
@@ -138,7 +138,7 @@ impl Parser<'_> {
 
     /// A function in pretty form, after `func.func`.
     fn function(&mut self) -> Parsed<Function> {
-        let line = self.c.line();
+        let place = self.c.here();
         for word in ["public", "private", "nested"] {
             self.c.eat_word(word);
         }
@@ -185,7 +185,7 @@ impl Parser<'_> {
         }
         body.args = args;
         self.location()?;
-        Ok(Function { name, results, body, line })
+        Ok(Function { name, results, body, place })
     }
 
     /// `{ ^bb0(...): ops }`.
@@ -223,7 +223,7 @@ impl Parser<'_> {
 
     fn operation(&mut self) -> Parsed<Operation> {
         self.c.skip();
-        let mut op = Operation { line: self.c.line(), column: self.c.column(), ..Operation::default() };
+        let mut op = Operation { place: self.c.here(), ..Operation::default() };
         while self.c.peek() == Some('%') {
             let name = self.c.value_name()?;
             let count = if self.c.eat(":") { self.c.int()? } else { 1 };

@@ -21,7 +21,7 @@ impl Builder<'_> {
             if !matches!(ty, Type::Tensor { dims, .. } if dims.is_empty()) {
                 return self.unsupported(op, "a region on other values than scalars");
             }
-            let (dtype, _) = self.tensor_type(ty, op.line, op.column)?;
+            let (dtype, _) = self.tensor_type(ty, &op.place)?;
             typed.push(Slot::One(arg.cast_to(dtype)));
         }
         let outer = self.lift.replace(shape.clone());

@@ -16,7 +16,7 @@ impl Builder<'_> {
         if let Attr::Dense(Literal::Elements(words), ty) = attr
             && words.len() == 1
         {
-            let (dtype, shape) = self.tensor_type(ty, op.line, op.column)?;
+            let (dtype, shape) = self.tensor_type(ty, &op.place)?;
             let count = shape.as_sizes().and_then(|s| s.iter().try_fold(1usize, |a, &n| a.checked_mul(n)));
             if count.is_some_and(|n| n > MAX_REPEATED) {
                 let one = Type::Tensor { dims: Vec::new(), element: Element::Known(dtype) };
@@ -32,7 +32,7 @@ impl Builder<'_> {
         let Attr::Dense(literal, ty) = attr else {
             return self.malformed(op, "expected `dense<...>`");
         };
-        let (dtype, shape) = self.tensor_type(ty, op.line, op.column)?;
+        let (dtype, shape) = self.tensor_type(ty, &op.place)?;
         let sizes = match shape.as_sizes() {
             Some(sizes) => sizes,
             None => return self.malformed(op, "a literal of unknown size"),

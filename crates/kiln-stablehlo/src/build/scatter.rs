@@ -43,7 +43,7 @@ impl Builder<'_> {
         let mut typed = x.to_vec();
         for (i, (_, ty)) in block.args.iter().enumerate() {
             let at = if i < n { i } else { i + 1 };
-            typed[at] = x[at].cast_to(self.tensor_type(ty, op.line, op.column)?.0);
+            typed[at] = x[at].cast_to(self.tensor_type(ty, &op.place)?.0);
         }
         let updates: Vec<Option<ScatterUpdate>> = (0..n)
             .map(|i| match reducer_region(block) {

@@ -93,7 +93,7 @@ impl Builder<'_> {
         let n = x.len() / 2;
         let promote = |(i, e): (usize, &Expr)| {
             let dtype = match op.regions.first().and_then(|b| b.args.get(i)) {
-                Some((_, ty)) => self.tensor_type(ty, op.line, op.column)?.0,
+                Some((_, ty)) => self.tensor_type(ty, &op.place)?.0,
                 None => self.result_dtype(op, i % n.max(1))?,
             };
             Ok(e.cast_to(dtype))

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 /// Most elements that a literal may write out.
 const MAX_ELEMENTS: usize = 1 << 26;
 
-fn element(name: &str) -> Element {
+/// The element type of this name.
+pub(crate) fn element(name: &str) -> Element {
     Element::Known(match name {
         "i1" => DType::Bool,
         "i8" | "si8" => DType::I8,

@@ -1,11 +1,13 @@
 //! A position in the text, with the small tokens.
 
+use crate::ast::Place;
 use crate::error::Error;
+use std::sync::Arc;
 
 pub(super) struct Cursor<'t> {
     text: &'t str,
     at: usize,
-    file: &'t str,
+    file: Arc<str>,
     /// Where each line begins.
     lines: Vec<usize>,
 }
@@ -17,9 +19,9 @@ fn is_word(c: char) -> bool {
 }
 
 impl<'t> Cursor<'t> {
-    pub(super) fn new(text: &'t str, file: &'t str) -> Cursor<'t> {
+    pub(super) fn new(text: &'t str, file: &str) -> Cursor<'t> {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
-        Cursor { text, at: 0, file, lines }
+        Cursor { text, at: 0, file: Arc::from(file), lines }
     }
 
     fn rest(&self) -> &'t str {
@@ -53,24 +55,23 @@ impl<'t> Cursor<'t> {
         self.at
     }
 
-    pub(super) fn line_of(&self, at: usize) -> u32 {
-        self.lines.partition_point(|&start| start <= at) as u32
-    }
-
-    pub(super) fn line(&self) -> u32 {
-        self.line_of(self.at)
-    }
-
-    pub(super) fn column(&self) -> u32 {
-        let line = self.lines.partition_point(|&start| start <= self.at);
+    /// Line and column of a position.
+    pub(super) fn place_of(&self, at: usize) -> Place {
+        let line = self.lines.partition_point(|&start| start <= at);
         let start = self.lines[line - 1];
-        1 + self.text[start..self.at].chars().count() as u32
+        let column = 1 + self.text[start..at].chars().count() as u32;
+        Place { file: self.file.clone(), line: line as u32, column }
+    }
+
+    /// Line and column of what was last looked at.
+    pub(super) fn here(&self) -> Place {
+        self.place_of(self.at)
     }
 
     pub(super) fn fail<T>(&self, message: impl Into<String>) -> Parsed<T> {
         let found: String = self.rest().chars().take(24).take_while(|c| *c != '\n').collect();
         let found = if found.is_empty() { "the end of the text".to_owned() } else { format!("`{found}`") };
-        let place = format!("{}:{}:{}", self.file, self.line(), self.column());
+        let place = self.here().to_string();
         Err(Error::Syntax { place, message: format!("{}, found {found}", message.into()) })
     }
 
