@@ -204,6 +204,8 @@ pub enum Accuracy {
     Rounded,
     /// At most so many units in the last place from the exact result.
     Ulp(u32),
+    /// At most so many units in the last place of the larger part of a complex result.
+    NormUlp(u32),
     /// Computed in f32 to its accuracy, then rounded once.
     ViaF32,
     /// A sum or product of many: within the bound for reassociation.
@@ -242,8 +244,38 @@ pub fn parse(text: &str) -> Result<Spec, SpecError> {
 }
 
 /// The names of all dtypes.
-pub const DTYPES: [&str; 13] =
-    ["bool", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f16", "bf16", "f32", "f64"];
+pub const DTYPES: [&str; 30] = [
+    "bool",
+    "i2",
+    "i4",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "u2",
+    "u4",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "f4E2M1FN",
+    "f6E2M3FN",
+    "f6E3M2FN",
+    "f8E3M4",
+    "f8E4M3",
+    "f8E4M3B11FNUZ",
+    "f8E4M3FN",
+    "f8E4M3FNUZ",
+    "f8E5M2",
+    "f8E5M2FNUZ",
+    "f8E8M0FNU",
+    "f16",
+    "bf16",
+    "f32",
+    "f64",
+    "c64",
+    "c128",
+];
 
 /// The dtypes of a class (`int`, `float` ...) or a dtype itself.
 pub fn dtypes_of(class: &str) -> Option<Vec<&'static str>> {
@@ -254,6 +286,9 @@ pub fn dtypes_of(class: &str) -> Option<Vec<&'static str>> {
         "unsigned" => starts("u").collect(),
         "int" => starts("i").chain(starts("u")).collect(),
         "float" => starts("f").chain(starts("bf")).collect(),
+        // Floats of at most 8 bits.
+        "mini" => starts("f").filter(|d| d.contains('E')).collect(),
+        "complex" => starts("c").collect(),
         other => vec![*DTYPES.iter().find(|d| **d == other)?],
     })
 }
@@ -305,8 +340,12 @@ impl Operator {
     /// The accuracy promised for a dtype, if the operator is defined on it.
     pub fn accuracy(&self, dtype: &str) -> Option<Accuracy> {
         let entry = |key: &str| self.numeric.get(key);
-        let class = ["bool", "int", "float"].into_iter().find(|c| dtypes_of(c).is_some_and(|d| d.contains(&dtype)))?;
-        validate::accuracy(entry(dtype).or_else(|| entry(class)).or_else(|| entry("any"))?)
+        let holds = |class: &&str| dtypes_of(class).is_some_and(|d| d.contains(&dtype));
+        let class = ["bool", "int", "float", "complex"].into_iter().find(holds)?;
+        // What holds of f16 holds of smaller floats.
+        let small = if holds(&"mini") { entry("f16") } else { None };
+        let listed = entry(dtype).or_else(|| entry(class)).or(small).or_else(|| entry("any"));
+        validate::accuracy(listed?)
     }
 
     /// The operator's example as a function in the text form, called `@example`.

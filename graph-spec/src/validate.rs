@@ -29,7 +29,10 @@ pub fn accuracy(text: &str) -> Option<Accuracy> {
         "via f32" => Accuracy::ViaF32,
         "reduction" => Accuracy::Reduction,
         "as the body" | "as the branch" => Accuracy::AsNested,
-        other => Accuracy::Ulp(other.strip_suffix("ulp")?.parse().ok()?),
+        other => match other.strip_suffix("ulp norm") {
+            Some(n) => Accuracy::NormUlp(n.parse().ok()?),
+            None => Accuracy::Ulp(other.strip_suffix("ulp")?.parse().ok()?),
+        },
     })
 }
 

@@ -200,7 +200,7 @@ fn dtype(name: &str) -> String {
 fn type_set(op: &Operator) -> String {
     let constant = |class: &str| match class {
         "any" => "DTypeSet::ALL".to_string(),
-        "bool" | "signed" | "unsigned" | "int" | "float" => format!("DTypeSet::{}", class.to_uppercase()),
+        "bool" | "signed" | "unsigned" | "int" | "float" | "complex" => format!("DTypeSet::{}", class.to_uppercase()),
         other => format!("DTypeSet::of(&[DType::{}])", dtype(other)),
     };
     let sets: Vec<String> = op.type_classes().into_iter().map(constant).collect();
@@ -308,6 +308,7 @@ fn accuracies(op: &Operator) -> String {
         Accuracy::Ulp(n) => format!("{n} ulp"),
         Accuracy::ViaF32 => "via f32".to_string(),
         Accuracy::Reduction => "reduction bound".to_string(),
+        Accuracy::NormUlp(n) => format!("{n} ULP of the larger part"),
         Accuracy::AsNested => "as the nested functions".to_string(),
     };
     let mut groups: Vec<(String, Vec<&str>)> = Vec::new();

@@ -1,6 +1,8 @@
 //! Element types.
 
+use crate::mini::MiniFormat;
 use half::{bf16, f16};
+use num_complex::Complex;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -11,6 +13,10 @@ use std::str::FromStr;
 pub enum DType {
     /// Truth value, stored as one byte holding 0 or 1.
     Bool,
+    /// Signed 2-bit integer: -2 to 1, wrapping; one byte per element, sign-extended.
+    I2,
+    /// Signed 4-bit integer, stored as `I2`.
+    I4,
     /// Signed 8-bit integer, two's complement, wrapping.
     I8,
     /// Signed 16-bit integer.
@@ -19,6 +25,10 @@ pub enum DType {
     I32,
     /// Signed 64-bit integer.
     I64,
+    /// Unsigned 2-bit integer: 0 to 3, wrapping; one byte per element, zero-extended.
+    U2,
+    /// Unsigned 4-bit integer, stored as `U2`.
+    U4,
     /// Unsigned 8-bit integer.
     U8,
     /// Unsigned 16-bit integer.
@@ -27,6 +37,28 @@ pub enum DType {
     U32,
     /// Unsigned 64-bit integer.
     U64,
+    /// 1 sign, 2 exponent, 1 mantissa bit; finite. Like all types below f16: one byte per element, computed through f32.
+    F4E2M1FN,
+    /// 1 sign, 2 exponent, 3 mantissa bits; finite.
+    F6E2M3FN,
+    /// 1 sign, 3 exponent, 2 mantissa bits; finite.
+    F6E3M2FN,
+    /// 1 sign, 3 exponent, 4 mantissa bits, infinities and NaN as in IEEE 754.
+    F8E3M4,
+    /// 1 sign, 4 exponent, 3 mantissa bits, infinities and NaN as in IEEE 754.
+    F8E4M3,
+    /// As `F8E4M3` with bias 11; no infinity, one NaN in place of -0.
+    F8E4M3B11FNUZ,
+    /// 1 sign, 4 exponent, 3 mantissa bits; no infinity, all ones are NaN.
+    F8E4M3FN,
+    /// As `F8E4M3` with bias 8; no infinity, one NaN in place of -0.
+    F8E4M3FNUZ,
+    /// 1 sign, 5 exponent, 2 mantissa bits, infinities and NaN as in IEEE 754.
+    F8E5M2,
+    /// As `F8E5M2` with bias 16; no infinity, one NaN in place of -0.
+    F8E5M2FNUZ,
+    /// 8 exponent bits only: powers of two, no sign, no zero, no infinity; all ones are NaN.
+    F8E8M0FNU,
     /// IEEE 754 binary16; computed through f32.
     F16,
     /// bfloat16; computed through f32.
@@ -35,54 +67,128 @@ pub enum DType {
     F32,
     /// IEEE 754 binary64.
     F64,
+    /// Complex number of two f32: real part, imaginary part.
+    C64,
+    /// Complex number of two f64.
+    C128,
 }
 
 impl DType {
     /// Every dtype, in declaration order.
-    pub const ALL: [DType; 13] = [
+    pub const ALL: [DType; 30] = [
         DType::Bool,
+        DType::I2,
+        DType::I4,
         DType::I8,
         DType::I16,
         DType::I32,
         DType::I64,
+        DType::U2,
+        DType::U4,
         DType::U8,
         DType::U16,
         DType::U32,
         DType::U64,
+        DType::F4E2M1FN,
+        DType::F6E2M3FN,
+        DType::F6E3M2FN,
+        DType::F8E3M4,
+        DType::F8E4M3,
+        DType::F8E4M3B11FNUZ,
+        DType::F8E4M3FN,
+        DType::F8E4M3FNUZ,
+        DType::F8E5M2,
+        DType::F8E5M2FNUZ,
+        DType::F8E8M0FNU,
         DType::F16,
         DType::BF16,
         DType::F32,
         DType::F64,
+        DType::C64,
+        DType::C128,
     ];
 
-    /// Bytes of one element.
+    /// Bytes of one element in memory. Types of less than 8 bits take a whole byte.
     pub const fn size(self) -> usize {
         match self {
             DType::Bool | DType::I8 | DType::U8 => 1,
+            DType::I2 | DType::I4 | DType::U2 | DType::U4 => 1,
             DType::I16 | DType::U16 | DType::F16 | DType::BF16 => 2,
             DType::I32 | DType::U32 | DType::F32 => 4,
-            DType::I64 | DType::U64 | DType::F64 => 8,
+            DType::I64 | DType::U64 | DType::F64 | DType::C64 => 8,
+            DType::C128 => 16,
+            DType::F4E2M1FN
+            | DType::F6E2M3FN
+            | DType::F6E3M2FN
+            | DType::F8E3M4
+            | DType::F8E4M3
+            | DType::F8E4M3B11FNUZ
+            | DType::F8E4M3FN
+            | DType::F8E4M3FNUZ
+            | DType::F8E5M2
+            | DType::F8E5M2FNUZ
+            | DType::F8E8M0FNU => 1,
         }
     }
 
-    /// Bits of one element (1 byte of storage for `bool` counts as 8).
-    pub const fn bits(self) -> u32 {
-        self.size() as u32 * 8
+    /// Bytes that the address of an element must be a multiple of.
+    pub const fn align(self) -> usize {
+        self.real_type().size()
     }
 
-    /// True for f16, bf16, f32, f64.
+    /// Bits of one element that carry its value (1 byte of storage for `bool` counts as 8).
+    pub const fn bits(self) -> u32 {
+        match self {
+            DType::I2 | DType::U2 => 2,
+            DType::I4 | DType::U4 => 4,
+            _ => match self.mini_format() {
+                Some(format) => format.bits(),
+                None => self.size() as u32 * 8,
+            },
+        }
+    }
+
+    /// The layout of a float of at most 8 bits; none for other types.
+    pub const fn mini_format(self) -> Option<MiniFormat> {
+        MiniFormat::of(self)
+    }
+
+    /// The type of the parts of a complex number; of any other type itself.
+    pub const fn real_type(self) -> DType {
+        match self {
+            DType::C64 => DType::F32,
+            DType::C128 => DType::F64,
+            other => other,
+        }
+    }
+
+    /// The complex type of these parts, for f32 and f64.
+    pub const fn complex_type(self) -> Option<DType> {
+        match self {
+            DType::F32 => Some(DType::C64),
+            DType::F64 => Some(DType::C128),
+            _ => None,
+        }
+    }
+
+    /// True for c64 and c128.
+    pub const fn is_complex(self) -> bool {
+        matches!(self, DType::C64 | DType::C128)
+    }
+
+    /// True for f64, f32, bf16, f16 and the floats of at most 8 bits.
     pub const fn is_float(self) -> bool {
-        matches!(self, DType::F16 | DType::BF16 | DType::F32 | DType::F64)
+        matches!(self, DType::F16 | DType::BF16 | DType::F32 | DType::F64) || self.mini_format().is_some()
     }
 
     /// True for signed integers.
     pub const fn is_signed_int(self) -> bool {
-        matches!(self, DType::I8 | DType::I16 | DType::I32 | DType::I64)
+        matches!(self, DType::I2 | DType::I4 | DType::I8 | DType::I16 | DType::I32 | DType::I64)
     }
 
     /// True for unsigned integers (not bool).
     pub const fn is_unsigned_int(self) -> bool {
-        matches!(self, DType::U8 | DType::U16 | DType::U32 | DType::U64)
+        matches!(self, DType::U2 | DType::U4 | DType::U8 | DType::U16 | DType::U32 | DType::U64)
     }
 
     /// True for signed or unsigned integers (not bool).
@@ -90,11 +196,30 @@ impl DType {
         self.is_signed_int() || self.is_unsigned_int()
     }
 
-    /// The type that arithmetic on `self` is carried out in: f32 for f16 and bf16, otherwise itself.
+    /// The type that arithmetic on `self` is carried out in: f32 for f16, bf16 and smaller floats, otherwise itself.
     pub const fn compute_type(self) -> DType {
         match self {
             DType::F16 | DType::BF16 => DType::F32,
+            small if small.mini_format().is_some() => DType::F32,
             other => other,
+        }
+    }
+
+    /// True when every bit pattern of [`DType::size`] bytes is an element. Otherwise unused high bits are copies of the sign
+    /// (signed integers) or zero.
+    pub const fn uses_every_bit(self) -> bool {
+        !matches!(self, DType::Bool) && self.bits() == 8 * self.size() as u32
+    }
+
+    /// True when these bytes, as many as [`DType::size`], are an element.
+    pub const fn is_element(self, byte: u8) -> bool {
+        match self {
+            DType::Bool => byte <= 1,
+            DType::I2 | DType::I4 => {
+                let unused = 8 - self.bits();
+                (byte << unused) as i8 >> unused == byte as i8
+            }
+            _ => self.bits() >= 8 || byte >> self.bits() == 0,
         }
     }
 
@@ -102,18 +227,35 @@ impl DType {
     pub const fn name(self) -> &'static str {
         match self {
             DType::Bool => "bool",
+            DType::I2 => "i2",
+            DType::I4 => "i4",
             DType::I8 => "i8",
             DType::I16 => "i16",
             DType::I32 => "i32",
             DType::I64 => "i64",
+            DType::U2 => "u2",
+            DType::U4 => "u4",
             DType::U8 => "u8",
             DType::U16 => "u16",
             DType::U32 => "u32",
             DType::U64 => "u64",
+            DType::F4E2M1FN => "f4E2M1FN",
+            DType::F6E2M3FN => "f6E2M3FN",
+            DType::F6E3M2FN => "f6E3M2FN",
+            DType::F8E3M4 => "f8E3M4",
+            DType::F8E4M3 => "f8E4M3",
+            DType::F8E4M3B11FNUZ => "f8E4M3B11FNUZ",
+            DType::F8E4M3FN => "f8E4M3FN",
+            DType::F8E4M3FNUZ => "f8E4M3FNUZ",
+            DType::F8E5M2 => "f8E5M2",
+            DType::F8E5M2FNUZ => "f8E5M2FNUZ",
+            DType::F8E8M0FNU => "f8E8M0FNU",
             DType::F16 => "f16",
             DType::BF16 => "bf16",
             DType::F32 => "f32",
             DType::F64 => "f64",
+            DType::C64 => "c64",
+            DType::C128 => "c128",
         }
     }
 }
@@ -133,27 +275,43 @@ impl FromStr for DType {
 
 /// A set of dtypes, as the type rules of operators use.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct DTypeSet(u16);
+pub struct DTypeSet(u32);
 
 impl DTypeSet {
     /// Only `bool`.
     pub const BOOL: DTypeSet = DTypeSet::of(&[DType::Bool]);
     /// Signed integers.
-    pub const SIGNED: DTypeSet = DTypeSet::of(&[DType::I8, DType::I16, DType::I32, DType::I64]);
+    pub const SIGNED: DTypeSet = DTypeSet::of(&[DType::I2, DType::I4, DType::I8, DType::I16, DType::I32, DType::I64]);
     /// Unsigned integers.
-    pub const UNSIGNED: DTypeSet = DTypeSet::of(&[DType::U8, DType::U16, DType::U32, DType::U64]);
+    pub const UNSIGNED: DTypeSet = DTypeSet::of(&[DType::U2, DType::U4, DType::U8, DType::U16, DType::U32, DType::U64]);
     /// Signed and unsigned integers.
     pub const INT: DTypeSet = DTypeSet::SIGNED.or(DTypeSet::UNSIGNED);
+    /// Floats of at most 8 bits.
+    pub const MINI: DTypeSet = DTypeSet::of(&[
+        DType::F4E2M1FN,
+        DType::F6E2M3FN,
+        DType::F6E3M2FN,
+        DType::F8E3M4,
+        DType::F8E4M3,
+        DType::F8E4M3B11FNUZ,
+        DType::F8E4M3FN,
+        DType::F8E4M3FNUZ,
+        DType::F8E5M2,
+        DType::F8E5M2FNUZ,
+        DType::F8E8M0FNU,
+    ]);
     /// Floating point types.
-    pub const FLOAT: DTypeSet = DTypeSet::of(&[DType::F16, DType::BF16, DType::F32, DType::F64]);
+    pub const FLOAT: DTypeSet = DTypeSet::of(&[DType::F16, DType::BF16, DType::F32, DType::F64]).or(DTypeSet::MINI);
+    /// Complex types.
+    pub const COMPLEX: DTypeSet = DTypeSet::of(&[DType::C64, DType::C128]);
     /// Every dtype.
-    pub const ALL: DTypeSet = DTypeSet::BOOL.or(DTypeSet::INT).or(DTypeSet::FLOAT);
+    pub const ALL: DTypeSet = DTypeSet::BOOL.or(DTypeSet::INT).or(DTypeSet::FLOAT).or(DTypeSet::COMPLEX);
 
     /// The set of these.
     pub const fn of(dtypes: &[DType]) -> DTypeSet {
         let (mut bits, mut i) = (0, 0);
         while i < dtypes.len() {
-            bits |= 1 << dtypes[i] as u16;
+            bits |= 1 << dtypes[i] as u32;
             i += 1;
         }
         DTypeSet(bits)
@@ -164,7 +322,7 @@ impl DTypeSet {
     }
     /// True when `d` is in the set.
     pub const fn contains(self, d: DType) -> bool {
-        self.0 & (1 << d as u16) != 0
+        self.0 & (1 << d as u32) != 0
     }
     /// The members, in declaration order.
     pub fn iter(self) -> impl Iterator<Item = DType> {
@@ -181,6 +339,7 @@ impl fmt::Display for DTypeSet {
             (DTypeSet::SIGNED, "signed int"),
             (DTypeSet::UNSIGNED, "unsigned int"),
             (DTypeSet::FLOAT, "float"),
+            (DTypeSet::COMPLEX, "complex"),
         ];
         let mut rest = self.0;
         let mut names: Vec<&str> = Vec::new();
@@ -190,7 +349,7 @@ impl fmt::Display for DTypeSet {
                 names.push(name);
             }
         }
-        names.extend(DType::ALL.iter().filter(|d| rest & (1 << **d as u16) != 0).map(|d| d.name()));
+        names.extend(DType::ALL.iter().filter(|d| rest & (1 << **d as u32) != 0).map(|d| d.name()));
         match names.split_last() {
             None => f.write_str("no dtype"),
             Some((last, [])) => f.write_str(last),
@@ -211,7 +370,7 @@ pub fn bf16_from_f64(x: f64) -> bf16 {
 
 /// `x` as f32 rounded to odd: what is lost leaves its mark in the last bit, so that rounding the result to fewer bits is as good
 /// as rounding `x` (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
-fn round_to_odd(x: f64) -> f32 {
+pub(crate) fn round_to_odd(x: f64) -> f32 {
     let nearest = x as f32;
     if f64::from(nearest) == x || !nearest.is_finite() || nearest.to_bits() & 1 == 1 {
         return nearest;
@@ -224,7 +383,7 @@ fn round_to_odd(x: f64) -> f32 {
 /// A Rust type that is the element of a tensor.
 ///
 /// # Safety
-/// `Self` must have the size of `DTYPE` and no padding; for every type but `bool` each bit pattern must be valid.
+/// `Self` must have the size and alignment of `DTYPE` and no padding; for every type but `bool` each bit pattern must be valid.
 pub unsafe trait Element: Copy + Send + Sync + PartialEq + fmt::Debug + 'static {
     /// The matching dtype.
     const DTYPE: DType;
@@ -232,14 +391,14 @@ pub unsafe trait Element: Copy + Send + Sync + PartialEq + fmt::Debug + 'static 
 
 macro_rules! elements {
     ($($t:ty => $d:ident),* $(,)?) => {$(
-        // SAFETY: a primitive (or transparent wrapper of one) of the size of the dtype, without padding.
+        // SAFETY: a primitive, a transparent wrapper of one or a `repr(C)` pair of equal floats: the size of the dtype, no padding.
         unsafe impl Element for $t {
             const DTYPE: DType = DType::$d;
         }
     )*};
 }
 elements!(bool => Bool, i8 => I8, i16 => I16, i32 => I32, i64 => I64, u8 => U8, u16 => U16, u32 => U32, u64 => U64,
-    f16 => F16, bf16 => BF16, f32 => F32, f64 => F64);
+    f16 => F16, bf16 => BF16, f32 => F32, f64 => F64, Complex<f32> => C64, Complex<f64> => C128);
 
 #[cfg(test)]
 mod tests {

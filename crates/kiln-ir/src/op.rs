@@ -44,6 +44,19 @@ pub enum Op {
     Convert(DType),
     /// `(x) -> bits of x as this dtype`; widths may differ as StableHLO says (a trailing dimension appears or vanishes).
     BitcastConvert(DType),
+    /// `(re, im) -> complex`: f32 parts give c64, f64 parts c128.
+    Complex,
+    /// `(x) -> real part` of a complex tensor.
+    Real,
+    /// `(x) -> imaginary part` of a complex tensor.
+    Imag,
+    /// `(x) -> T`: floats rounded to what this many bits of exponent and mantissa can hold.
+    ReducePrecision {
+        /// At least 1.
+        exponent_bits: u32,
+        /// Without the leading one.
+        mantissa_bits: u32,
+    },
     /// `(x) -> i32 scalar`: the size of this dimension.
     GetDimensionSize(usize),
     /// `(x) -> T`: operand dimension `i` becomes result dimension `dims[i]`; sizes are equal or 1.
@@ -95,6 +108,14 @@ pub enum Op {
         /// How two values combine.
         reducer: Reducer,
     },
+    /// `(x0, x1, ..., init0, init1, ..., captures...) -> (T0, T1, ...)`: folds `axes` away with any associative function. The
+    /// `n` operands have one shape; `n` is the number of results of `body`.
+    GenericReduce {
+        /// Dimensions reduced, ascending.
+        axes: Axes,
+        /// `(acc0, ..., elem0, ..., captures...) -> (acc0, ...)` on scalars.
+        body: Box<Func>,
+    },
     /// `(x) -> index`: position of the extreme along `axis` (removed); the first on ties; the first NaN wins.
     ArgReduce {
         /// Dimension searched.
@@ -113,6 +134,14 @@ pub enum Op {
         /// How two values combine.
         reducer: Reducer,
     },
+    /// `(x0, x1, ..., init0, init1, ..., captures...) -> (T0, T1, ...)`: folds each window with any associative function;
+    /// operands as of `GenericReduce`.
+    GenericReduceWindow {
+        /// The windows, one entry per dimension.
+        window: Box<Window>,
+        /// `(acc0, ..., elem0, ..., captures...) -> (acc0, ...)` on scalars.
+        body: Box<Func>,
+    },
     /// `(x, source, init) -> T like x`: each window's selected element receives the source's value.
     SelectAndScatter {
         /// The windows (without dilations).
@@ -122,6 +151,15 @@ pub enum Op {
         /// How values that meet combine.
         scatter: Reducer,
     },
+    /// `(x, source, init) -> T like x`: `SelectAndScatter` with any selection and combiner.
+    GenericSelectAndScatter {
+        /// The windows (without dilations).
+        window: Box<Window>,
+        /// `(selected so far, candidate) -> bool`: true keeps what is selected.
+        select: Box<Func>,
+        /// `(acc, source element) -> acc`.
+        scatter: Box<Func>,
+    },
     /// `(x, indices) -> T`.
     Gather(Box<GatherDims>),
     /// `(x, indices, updates) -> T like x`; updates whose window leaves `x` are skipped.
@@ -130,6 +168,53 @@ pub enum Op {
         dims: Box<ScatterDims>,
         /// How an update combines with what is there.
         update: ScatterUpdate,
+    },
+    /// `(x0, x1, ..., indices, updates0, updates1, ..., captures...) -> (T0, T1, ...)`: `Scatter` of several operands at the same
+    /// places, with any function.
+    GenericScatter {
+        /// Dimension numbers.
+        dims: Box<ScatterDims>,
+        /// `(old0, ..., update0, ..., captures...) -> (new0, ...)` on scalars; updates come in row-major order.
+        body: Box<Func>,
+    },
+    /// `(x0, x1, ..., captures...) -> (T0, T1, ...)`: sorts along `dim`, all operands by one order.
+    Sort {
+        /// Dimension sorted.
+        dim: usize,
+        /// Equal elements keep their order. (They always do; kept for what is written out.)
+        stable: bool,
+        /// `(a0, b0, a1, b1, ..., captures...) -> bool` on scalars: true when `a` comes before `b`.
+        comparator: Box<Func>,
+    },
+    /// `(x) -> T`: discrete Fourier transform over the last dimensions.
+    Fft {
+        /// Direction, and which side is real.
+        kind: FftKind,
+        /// Number of points of the last 1 to 3 dimensions, on the real side.
+        length: Ints,
+        /// Complex tensors are floats with a last dimension of real and imaginary part (legalized form).
+        interleaved: bool,
+    },
+    /// `(a: [..., n, n]) -> [..., n, n]`: Cholesky factor of positive definite (Hermitian) matrices. Only the `lower` (or
+    /// upper) triangle is read; the other triangle of the result is zero. NaN where `a` is not positive definite.
+    Cholesky {
+        /// Give `l` with `a = l l^H`; otherwise `u` with `a = u^H u`.
+        lower: bool,
+        /// As in `Fft`.
+        interleaved: bool,
+    },
+    /// `(a: [..., n, n], b: [..., m, k]) -> x like b` with `op(a) x = b`, or `x op(a) = b`.
+    TriangularSolve {
+        /// `a` stands on the left.
+        left_side: bool,
+        /// The lower triangle of `a` is read, otherwise the upper.
+        lower: bool,
+        /// The diagonal of `a` counts as ones.
+        unit_diagonal: bool,
+        /// What `op` is.
+        transpose_a: TransposeKind,
+        /// As in `Fft`.
+        interleaved: bool,
     },
     /// `(state...) -> (state...)`: runs `body` while `cond` gives true.
     While {
@@ -150,7 +235,7 @@ pub enum Op {
         /// `(args...) -> results`, at least one.
         branches: Vec<Func>,
     },
-    /// `(state: u64[2]) -> (state: u64[2], bits: T)`: counter-based random bits (key, counter).
+    /// `(state) -> (state, bits: T)`: counter-based random bits; the state is u64: key, then counter.
     RngBitGenerator {
         /// Which generator.
         algorithm: RngAlgorithm,
@@ -252,6 +337,81 @@ pub enum ArgKind {
 pub enum RngAlgorithm {
     /// Threefry-2x32 with 20 rounds (Salmon et al. 2011), bits laid out as XLA's `THREE_FRY`.
     ThreeFry,
+    /// Philox-4x32 with 10 rounds (Salmon et al. 2011), bits laid out as XLA's `PHILOX`.
+    Philox,
+}
+
+impl RngAlgorithm {
+    /// Every generator.
+    pub const ALL: [RngAlgorithm; 2] = [RngAlgorithm::ThreeFry, RngAlgorithm::Philox];
+
+    /// The name in the text form.
+    pub const fn name(self) -> &'static str {
+        match self {
+            RngAlgorithm::ThreeFry => "three_fry",
+            RngAlgorithm::Philox => "philox",
+        }
+    }
+    /// How many u64 a state may have: threefry takes key and counter; philox a counter of one or two words.
+    pub const fn state_sizes(self) -> &'static [i64] {
+        match self {
+            RngAlgorithm::ThreeFry => &[2],
+            RngAlgorithm::Philox => &[2, 3],
+        }
+    }
+}
+
+/// A discrete Fourier transform.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum FftKind {
+    /// Complex to complex.
+    Fft,
+    /// Complex to complex, backwards and divided by the number of points.
+    Ifft,
+    /// Real to the non-negative half of the last dimension's frequencies: n to n/2 + 1.
+    Rfft,
+    /// Backwards: n/2 + 1 frequencies to n real points.
+    Irfft,
+}
+
+impl FftKind {
+    /// Every kind.
+    pub const ALL: [FftKind; 4] = [FftKind::Fft, FftKind::Ifft, FftKind::Rfft, FftKind::Irfft];
+
+    /// The name in the text form.
+    pub const fn name(self) -> &'static str {
+        match self {
+            FftKind::Fft => "fft",
+            FftKind::Ifft => "ifft",
+            FftKind::Rfft => "rfft",
+            FftKind::Irfft => "irfft",
+        }
+    }
+}
+
+/// How a matrix is read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+pub enum TransposeKind {
+    /// As it is.
+    NoTranspose,
+    /// Transposed.
+    Transpose,
+    /// Transposed and conjugated.
+    Adjoint,
+}
+
+impl TransposeKind {
+    /// Every kind.
+    pub const ALL: [TransposeKind; 3] = [TransposeKind::NoTranspose, TransposeKind::Transpose, TransposeKind::Adjoint];
+
+    /// The name in the text form.
+    pub const fn name(self) -> &'static str {
+        match self {
+            TransposeKind::NoTranspose => "no_transpose",
+            TransposeKind::Transpose => "transpose",
+            TransposeKind::Adjoint => "adjoint",
+        }
+    }
 }
 
 /// Dimension numbers of `dot_general`.
@@ -408,6 +568,10 @@ impl Op {
             Op::Clamp => "clamp",
             Op::Convert(_) => "convert",
             Op::BitcastConvert(_) => "bitcast_convert",
+            Op::Complex => "complex",
+            Op::Real => "real",
+            Op::Imag => "imag",
+            Op::ReducePrecision { .. } => "reduce_precision",
             Op::GetDimensionSize(_) => "get_dimension_size",
             Op::BroadcastInDim { .. } => "broadcast_in_dim",
             Op::Reshape(_) => "reshape",
@@ -420,13 +584,21 @@ impl Op {
             Op::Pad { .. } => "pad",
             Op::DotGeneral(_) => "dot_general",
             Op::Reduce { .. } => "reduce",
+            Op::GenericReduce { .. } => "generic_reduce",
             Op::ArgReduce { kind: ArgKind::Min, .. } => "argmin",
             Op::ArgReduce { kind: ArgKind::Max, .. } => "argmax",
             Op::Convolution(_) => "convolution",
             Op::ReduceWindow { .. } => "reduce_window",
+            Op::GenericReduceWindow { .. } => "generic_reduce_window",
             Op::SelectAndScatter { .. } => "select_and_scatter",
+            Op::GenericSelectAndScatter { .. } => "generic_select_and_scatter",
             Op::Gather(_) => "gather",
             Op::Scatter { .. } => "scatter",
+            Op::GenericScatter { .. } => "generic_scatter",
+            Op::Sort { .. } => "sort",
+            Op::Fft { .. } => "fft",
+            Op::Cholesky { .. } => "cholesky",
+            Op::TriangularSolve { .. } => "triangular_solve",
             Op::While { .. } => "while",
             Op::If { .. } => "if",
             Op::Case { .. } => "case",
@@ -440,6 +612,11 @@ impl Op {
     pub fn regions(&self) -> SmallVec<[&Func; 2]> {
         match self {
             Op::While { cond, body } => SmallVec::from_slice(&[&**cond, &**body]),
+            Op::GenericReduce { body, .. }
+            | Op::GenericReduceWindow { body, .. }
+            | Op::GenericScatter { body, .. }
+            | Op::Sort { comparator: body, .. } => SmallVec::from_slice(&[&**body]),
+            Op::GenericSelectAndScatter { select, scatter, .. } => SmallVec::from_slice(&[&**select, &**scatter]),
             Op::If { on_true, on_false } => SmallVec::from_slice(&[&**on_true, &**on_false]),
             Op::Case { branches } => branches.iter().collect(),
             Op::Composite { body, vjp, .. } => std::iter::once(&**body).chain(vjp.as_deref()).collect(),
@@ -451,6 +628,13 @@ impl Op {
     pub fn regions_mut(&mut self) -> SmallVec<[&mut Func; 2]> {
         match self {
             Op::While { cond, body } => [&mut **cond, &mut **body].into_iter().collect(),
+            Op::GenericReduce { body, .. }
+            | Op::GenericReduceWindow { body, .. }
+            | Op::GenericScatter { body, .. }
+            | Op::Sort { comparator: body, .. } => std::iter::once(&mut **body).collect(),
+            Op::GenericSelectAndScatter { select, scatter, .. } => {
+                [&mut **select, &mut **scatter].into_iter().collect()
+            }
             Op::If { on_true, on_false } => [&mut **on_true, &mut **on_false].into_iter().collect(),
             Op::Case { branches } => branches.iter_mut().collect(),
             Op::Composite { body, vjp, .. } => std::iter::once(&mut **body).chain(vjp.as_deref_mut()).collect(),

@@ -291,6 +291,18 @@ impl Op {
             | Op::Clamp
             | Op::Convert(_)
             | Op::BitcastConvert(_)
+            | Op::Complex
+            | Op::Real
+            | Op::Imag
+            | Op::ReducePrecision { .. }
+            | Op::GenericReduce { .. }
+            | Op::GenericReduceWindow { .. }
+            | Op::GenericSelectAndScatter { .. }
+            | Op::GenericScatter { .. }
+            | Op::Sort { .. }
+            | Op::Fft { .. }
+            | Op::Cholesky { .. }
+            | Op::TriangularSolve { .. }
             | Op::GetDimensionSize(_)
             | Op::Transpose(_)
             | Op::Reverse(_)

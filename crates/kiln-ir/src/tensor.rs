@@ -30,8 +30,11 @@ pub enum TensorError {
         /// Bytes asked for.
         bytes: usize,
     },
-    /// A bool byte is neither 0 nor 1.
-    InvalidBool,
+    /// A bool byte is neither 0 nor 1, or unused bits of a type of less than 8 bits are set.
+    InvalidElement {
+        /// The element type.
+        dtype: DType,
+    },
     /// The bytes are not aligned for the element type.
     Misaligned,
 }
@@ -43,7 +46,8 @@ impl fmt::Display for TensorError {
             TensorError::DType { expected, found } => write!(f, "expected elements of type {expected}, found {found}"),
             TensorError::OutOfMemory { bytes } => write!(f, "{bytes} bytes of memory could not be had"),
             TensorError::TooLarge => f.write_str("the tensor's size in bytes overflows"),
-            TensorError::InvalidBool => f.write_str("a bool element is neither 0 nor 1"),
+            TensorError::InvalidElement { dtype: DType::Bool } => f.write_str("a bool element is neither 0 nor 1"),
+            TensorError::InvalidElement { dtype } => write!(f, "a byte is no element of type {dtype}"),
             TensorError::Misaligned => f.write_str("the data is not aligned for its element type"),
         }
     }
@@ -180,11 +184,11 @@ impl Tensor {
         if bytes.len() != expected {
             return Err(TensorError::Length { expected: expected / dtype.size(), found: bytes.len() / dtype.size() });
         }
-        if bytes.as_ptr().align_offset(dtype.size()) != 0 {
+        if bytes.as_ptr().align_offset(dtype.align()) != 0 {
             return Err(TensorError::Misaligned);
         }
-        if dtype == DType::Bool && bytes.iter().any(|&b| b > 1) {
-            return Err(TensorError::InvalidBool);
+        if !dtype.uses_every_bit() && !bytes.iter().all(|&b| dtype.is_element(b)) {
+            return Err(TensorError::InvalidElement { dtype });
         }
         Ok(Tensor { dtype, shape: shape.into(), storage })
     }

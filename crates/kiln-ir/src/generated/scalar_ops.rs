@@ -134,27 +134,27 @@ impl UnaryOp {
     /// The element types that operands may have.
     pub const fn operand_types(self) -> DTypeSet {
         match self {
-            UnaryOp::Abs | UnaryOp::Sign => DTypeSet::SIGNED.or(DTypeSet::FLOAT),
+            UnaryOp::Abs | UnaryOp::Sign => DTypeSet::SIGNED.or(DTypeSet::FLOAT).or(DTypeSet::COMPLEX),
             UnaryOp::Cbrt
-            | UnaryOp::Ceil
             | UnaryOp::Cosine
-            | UnaryOp::Erf
             | UnaryOp::Exponential
             | UnaryOp::ExponentialMinusOne
-            | UnaryOp::Floor
-            | UnaryOp::IsFinite
             | UnaryOp::Log
             | UnaryOp::LogPlusOne
             | UnaryOp::Logistic
-            | UnaryOp::RoundNearestAfz
-            | UnaryOp::RoundNearestEven
             | UnaryOp::Rsqrt
             | UnaryOp::Sine
             | UnaryOp::Sqrt
             | UnaryOp::Tan
-            | UnaryOp::Tanh => DTypeSet::FLOAT,
+            | UnaryOp::Tanh => DTypeSet::FLOAT.or(DTypeSet::COMPLEX),
+            UnaryOp::Ceil
+            | UnaryOp::Erf
+            | UnaryOp::Floor
+            | UnaryOp::IsFinite
+            | UnaryOp::RoundNearestAfz
+            | UnaryOp::RoundNearestEven => DTypeSet::FLOAT,
             UnaryOp::CountLeadingZeros | UnaryOp::Popcnt => DTypeSet::INT,
-            UnaryOp::Negate => DTypeSet::INT.or(DTypeSet::FLOAT),
+            UnaryOp::Negate => DTypeSet::INT.or(DTypeSet::FLOAT).or(DTypeSet::COMPLEX),
             UnaryOp::Not => DTypeSet::BOOL.or(DTypeSet::INT),
         }
     }
@@ -332,10 +332,11 @@ impl BinaryOp {
         match self {
             BinaryOp::Add | BinaryOp::Maximum | BinaryOp::Minimum | BinaryOp::Multiply => DTypeSet::ALL,
             BinaryOp::And | BinaryOp::Or | BinaryOp::Xor => DTypeSet::BOOL.or(DTypeSet::INT),
-            BinaryOp::Atan2 => DTypeSet::FLOAT,
-            BinaryOp::Divide | BinaryOp::Power | BinaryOp::Remainder | BinaryOp::Subtract => {
-                DTypeSet::INT.or(DTypeSet::FLOAT)
+            BinaryOp::Atan2 => DTypeSet::FLOAT.or(DTypeSet::COMPLEX),
+            BinaryOp::Divide | BinaryOp::Power | BinaryOp::Subtract => {
+                DTypeSet::INT.or(DTypeSet::FLOAT).or(DTypeSet::COMPLEX)
             }
+            BinaryOp::Remainder => DTypeSet::INT.or(DTypeSet::FLOAT),
             BinaryOp::ShiftLeft | BinaryOp::ShiftRightArithmetic | BinaryOp::ShiftRightLogical => DTypeSet::INT,
         }
     }

@@ -4,11 +4,12 @@ use super::{Cx, ResultTypes};
 use crate::diag::Diagnostic;
 use crate::dtype::{DType, DTypeSet};
 use crate::func::{Func, InputKind, OutputKind};
+use crate::op::RngAlgorithm;
 use crate::shape::TensorType;
 use smallvec::{SmallVec, smallvec};
 
 /// Types of a nested function's outputs. Nested functions have no state: feeds in, fetches out.
-fn output_types(cx: &Cx, what: &str, f: &Func) -> Result<ResultTypes, Diagnostic> {
+pub(super) fn output_types(cx: &Cx, what: &str, f: &Func) -> Result<ResultTypes, Diagnostic> {
     let stateless =
         f.inputs.iter().all(|i| i.kind == InputKind::Feed) && f.outputs.iter().all(|o| o.kind == OutputKind::Fetch);
     cx.check(stateless, "R1", "a nested function cannot have variables or updates", || what.to_string())?;
@@ -23,7 +24,7 @@ fn list<'a>(types: impl IntoIterator<Item = &'a TensorType>) -> String {
 }
 
 /// The nested function takes exactly these types.
-fn takes(cx: &Cx, label: &str, what: &str, f: &Func, types: &[&TensorType]) -> Result<(), Diagnostic> {
+pub(super) fn takes(cx: &Cx, label: &str, what: &str, f: &Func, types: &[&TensorType]) -> Result<(), Diagnostic> {
     let ok = f.inputs.len() == types.len() && f.inputs.iter().zip(types).all(|(i, t)| i.ty == **t);
     cx.check(ok, label, &format!("{what} takes other parameters"), || {
         let found = list(f.inputs.iter().map(|i| &i.ty));
@@ -32,7 +33,7 @@ fn takes(cx: &Cx, label: &str, what: &str, f: &Func, types: &[&TensorType]) -> R
 }
 
 /// The nested function gives exactly these types.
-fn gives<'a>(
+pub(super) fn gives<'a>(
     cx: &Cx,
     label: &str,
     what: &str,
@@ -91,12 +92,14 @@ pub fn composite(cx: &Cx, body: &Func, vjp: Option<&Func>) -> Result<ResultTypes
     Ok(results)
 }
 
-pub fn rng_bit_generator(cx: &Cx, ty: &TensorType) -> Result<ResultTypes, Diagnostic> {
+pub fn rng_bit_generator(cx: &Cx, algorithm: RngAlgorithm, ty: &TensorType) -> Result<ResultTypes, Diagnostic> {
     cx.count(1)?;
-    let state = TensorType::new(DType::U64, [2]);
-    cx.check(*cx.tys[0] == state, "C2", "the state has another type", || {
-        format!("expected {state}, found {}", cx.tys[0])
+    let sizes = algorithm.state_sizes();
+    let fits = |n: &i64| *cx.tys[0] == TensorType::new(DType::U64, [*n]);
+    cx.check(sizes.iter().any(fits), "C2", "the state has another type", || {
+        let expected: Vec<String> = sizes.iter().map(|n| format!("u64[{n}]")).collect();
+        format!("expected {}, found {}", expected.join(" or "), cx.tys[0])
     })?;
     cx.check(ty.dtype.is_int(), "C3", "random bits are integers", || format!("the result is asked to be {ty}"))?;
-    Ok(smallvec![state, ty.clone()])
+    Ok(smallvec![cx.tys[0].clone(), ty.clone()])
 }

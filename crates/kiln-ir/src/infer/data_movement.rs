@@ -9,8 +9,8 @@ use crate::shape::{Shape, TensorType};
 pub fn iota(cx: &Cx, ty: &TensorType, dim: usize) -> Result<TensorType, Diagnostic> {
     cx.count(0)?;
     cx.in_range("C1", "the dimension is", &[dim], ty.rank())?;
-    let allowed = DTypeSet::INT.or(DTypeSet::FLOAT);
-    cx.check(allowed.contains(ty.dtype), "C2", "`iota` counts in int or float", || format!("found {ty}"))?;
+    let allowed = DTypeSet::INT.or(DTypeSet::FLOAT).or(DTypeSet::COMPLEX);
+    cx.check(allowed.contains(ty.dtype), "C2", "`iota` counts in numbers", || format!("found {ty}"))?;
     Ok(ty.clone())
 }
 

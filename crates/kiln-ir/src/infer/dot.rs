@@ -2,13 +2,13 @@
 
 use super::Cx;
 use crate::diag::Diagnostic;
-use crate::dtype::DTypeSet;
+use crate::dtype::{DType, DTypeSet};
 use crate::op::DotDims;
 use crate::shape::{Shape, TensorType};
 
 pub fn dot_general(cx: &Cx, dims: &DotDims) -> Result<TensorType, Diagnostic> {
     cx.count(2)?;
-    cx.dtype(0, DTypeSet::INT.or(DTypeSet::FLOAT))?;
+    cx.dtype(0, DTypeSet::INT.or(DTypeSet::FLOAT).or(DTypeSet::COMPLEX))?;
     let (lhs, rhs) = (cx.tys[0], cx.tys[1]);
     cx.check(dims.lhs_batch.len() == dims.rhs_batch.len(), "C1", "the sides have different batch dimensions", || {
         format!("left has {:?}, right has {:?}", dims.lhs_batch, dims.rhs_batch)
@@ -28,9 +28,10 @@ pub fn dot_general(cx: &Cx, dims: &DotDims) -> Result<TensorType, Diagnostic> {
     paired(cx, "C10", "contracting dimensions differ", &dims.lhs_contract, &dims.rhs_contract)?;
     cx.same_dtype("C13", 0, 1)?;
     let dtype = dims.result.unwrap_or(lhs.dtype);
-    let wide_enough = dtype.is_float() == lhs.dtype.is_float() && dtype.is_int() == lhs.dtype.is_int();
+    let kind = |d: DType| (d.is_float(), d.is_int(), d.is_complex());
+    let wide_enough = kind(dtype) == kind(lhs.dtype);
     cx.check(
-        wide_enough && dtype.size() >= lhs.dtype.size(),
+        wide_enough && dtype.bits() >= lhs.dtype.bits(),
         "C25",
         "the result cannot have this element type",
         || format!("operands are {}, the result is asked to be {dtype}", lhs.dtype),

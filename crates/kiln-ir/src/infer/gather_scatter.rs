@@ -104,12 +104,18 @@ fn at_most_one(cx: &Cx, label: &str, what: &str, dims: &[usize], sizes: &Shape) 
 
 pub fn scatter(cx: &Cx, s: &ScatterDims, update: ScatterUpdate) -> Result<TensorType, Diagnostic> {
     cx.count(3)?;
-    cx.dtype(1, DTypeSet::INT)?;
-    let (x, indices, updates) = (cx.tys[0], cx.tys[1], cx.tys[2]);
     cx.same_dtype("C6", 0, 2)?;
     if let ScatterUpdate::Combine(reducer) = update {
         reducer_types(cx, "C23", reducer)?;
     }
+    scatter_dims(cx, s)?;
+    Ok(cx.tys[0].clone())
+}
+
+/// Operand, indices and updates fit the dimension numbers.
+pub fn scatter_dims(cx: &Cx, s: &ScatterDims) -> Result<(), Diagnostic> {
+    cx.dtype(1, DTypeSet::INT)?;
+    let (x, indices, updates) = (cx.tys[0], cx.tys[1], cx.tys[2]);
     let listed = s.update_window_dims.len() + s.inserted_window_dims.len() + s.input_batching_dims.len();
     cx.check(listed == x.rank(), "C2", "the dimension numbers do not cover the operand", || {
         format!("window, inserted and batching dimensions are {listed}, operand is {x}")
@@ -140,8 +146,7 @@ pub fn scatter(cx: &Cx, s: &ScatterDims, update: ScatterUpdate) -> Result<Tensor
     components(cx, "C19", "`scatter_dims_to_operand_dims`", map.len(), s.index_vector_dim)?;
     cx.unique("C20", "mapped and batching dimensions", &joined(map, &s.input_batching_dims))?;
     cx.in_range("C21", "`scatter_dims_to_operand_dims` is", map, x.rank())?;
-    check_updates(cx, s)?;
-    Ok(x.clone())
+    check_updates(cx, s)
 }
 
 /// C4: the updates are one window for every index.

@@ -15,7 +15,9 @@ mod data_movement;
 mod dot;
 mod elementwise;
 mod gather_scatter;
+mod linalg;
 mod reduce;
+mod region;
 mod window;
 
 use crate::diag::Diagnostic;
@@ -44,7 +46,11 @@ pub fn result_types(op: &Op, operands: &[&TensorType]) -> Result<ResultTypes, Di
         Op::If { on_true, on_false } => control::if_op(&cx, on_true, on_false),
         Op::Case { branches } => control::case(&cx, branches),
         Op::Composite { body, vjp, .. } => control::composite(&cx, body, vjp.as_deref()),
-        Op::RngBitGenerator { ty, .. } => control::rng_bit_generator(&cx, ty),
+        Op::RngBitGenerator { algorithm, ty } => control::rng_bit_generator(&cx, *algorithm, ty),
+        Op::GenericReduce { axes, body } => region::reduce(&cx, axes, body),
+        Op::GenericReduceWindow { window, body } => region::reduce_window(&cx, window, body),
+        Op::GenericScatter { dims, body } => region::scatter(&cx, dims, body),
+        Op::Sort { dim, comparator, .. } => region::sort(&cx, *dim, comparator),
         other => single(&cx, other).map(|t| smallvec![t]),
     }?;
     types.iter().try_for_each(|t| cx.check_size(t))?;
@@ -61,6 +67,9 @@ fn single(cx: &Cx, op: &Op) -> Result<TensorType, Diagnostic> {
         Op::Clamp => elementwise::clamp(cx),
         Op::Convert(to) => elementwise::convert(cx, *to),
         Op::BitcastConvert(to) => elementwise::bitcast_convert(cx, *to),
+        Op::Complex => elementwise::complex(cx),
+        Op::Real | Op::Imag => elementwise::part(cx),
+        Op::ReducePrecision { exponent_bits, .. } => elementwise::reduce_precision(cx, *exponent_bits),
         Op::OptimizationBarrier => cx.count(1).map(|()| cx.tys[0].clone()),
         Op::Iota { ty, dim } => data_movement::iota(cx, ty, *dim),
         Op::GetDimensionSize(dim) => data_movement::get_dimension_size(cx, *dim),
@@ -81,12 +90,22 @@ fn single(cx: &Cx, op: &Op) -> Result<TensorType, Diagnostic> {
         Op::SelectAndScatter { window, select, scatter } => window::select_and_scatter(cx, window, *select, *scatter),
         Op::Gather(dims) => gather_scatter::gather(cx, dims),
         Op::Scatter { dims, update } => gather_scatter::scatter(cx, dims, *update),
+        Op::GenericSelectAndScatter { window, select, scatter } => {
+            region::select_and_scatter(cx, window, select, scatter)
+        }
+        Op::Fft { kind, length, interleaved } => linalg::fft(cx, *kind, length, *interleaved),
+        Op::Cholesky { interleaved, .. } => linalg::cholesky(cx, *interleaved),
+        Op::TriangularSolve { left_side, interleaved, .. } => linalg::triangular_solve(cx, *left_side, *interleaved),
         Op::Parameter(_)
         | Op::Constant(_)
         | Op::While { .. }
         | Op::If { .. }
         | Op::Case { .. }
         | Op::RngBitGenerator { .. }
+        | Op::GenericReduce { .. }
+        | Op::GenericReduceWindow { .. }
+        | Op::GenericScatter { .. }
+        | Op::Sort { .. }
         | Op::Composite { .. } => Err(cx.err("I0", "the operator has no single result")),
     }
 }
@@ -100,7 +119,10 @@ pub fn operand_name(op: &Op, index: usize) -> String {
         Op::Convolution(_) => &["input", "kernel"],
         Op::Pad { .. } => &["operand", "padding value"],
         Op::Reduce { .. } | Op::ReduceWindow { .. } => &["operand", "init"],
-        Op::SelectAndScatter { .. } => &["operand", "source", "init"],
+        Op::SelectAndScatter { .. } | Op::GenericSelectAndScatter { .. } => &["operand", "source", "init"],
+        Op::Complex => &["real part", "imaginary part"],
+        Op::TriangularSolve { .. } => &["a", "b"],
+        Op::Cholesky { .. } => &["a"],
         Op::Gather(_) => &["operand", "indices"],
         Op::Scatter { .. } => &["operand", "indices", "updates"],
         Op::DynamicUpdateSlice => &["operand", "update"],
@@ -111,6 +133,10 @@ pub fn operand_name(op: &Op, index: usize) -> String {
         Op::Unary(_)
         | Op::Convert(_)
         | Op::BitcastConvert(_)
+        | Op::Real
+        | Op::Imag
+        | Op::ReducePrecision { .. }
+        | Op::Fft { .. }
         | Op::GetDimensionSize(_)
         | Op::BroadcastInDim { .. }
         | Op::Reshape(_)
@@ -123,6 +149,10 @@ pub fn operand_name(op: &Op, index: usize) -> String {
         | Op::Constant(_)
         | Op::Iota { .. }
         | Op::Concatenate(_)
+        | Op::GenericReduce { .. }
+        | Op::GenericReduceWindow { .. }
+        | Op::GenericScatter { .. }
+        | Op::Sort { .. }
         | Op::While { .. }
         | Op::Composite { .. } => &[],
     };

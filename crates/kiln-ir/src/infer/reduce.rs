@@ -5,17 +5,22 @@ use crate::diag::Diagnostic;
 use crate::dim::Dim;
 use crate::dtype::{DType, DTypeSet};
 use crate::op::Reducer;
-use crate::shape::TensorType;
+use crate::shape::{Shape, TensorType};
 
 pub fn reduce(cx: &Cx, axes: &[usize], reducer: Reducer) -> Result<TensorType, Diagnostic> {
     cx.count(2)?;
     reducer_types(cx, "C6", reducer)?;
     cx.init(1, "C2")?;
+    Ok(TensorType { dtype: cx.tys[0].dtype, shape: reduced_shape(cx, axes)? })
+}
+
+/// The shape of operand 0 without the reduced dimensions.
+pub fn reduced_shape(cx: &Cx, axes: &[usize]) -> Result<Shape, Diagnostic> {
     let x = cx.tys[0];
     cx.in_range("C4", "a reduced dimension is", axes, x.rank())?;
     cx.unique("C5", "reduced dimensions", axes)?;
     cx.ascending("C5", "reduced dimensions", axes)?;
-    Ok(TensorType { dtype: x.dtype, shape: without(&x.shape, axes) })
+    Ok(without(&x.shape, axes))
 }
 
 /// The combiner is defined on the elements of operand 0.

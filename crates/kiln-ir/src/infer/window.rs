@@ -53,6 +53,11 @@ pub fn reduce_window(cx: &Cx, window: &Window, reducer: Reducer) -> Result<Tenso
     cx.count(2)?;
     reducer_types(cx, "C13", reducer)?;
     cx.init(1, "C3")?;
+    Ok(TensorType { dtype: cx.tys[0].dtype, shape: window_shape(cx, window)? })
+}
+
+/// The number of windows over operand 0 in every dimension.
+pub fn window_shape(cx: &Cx, window: &Window) -> Result<Shape, Diagnostic> {
     let x = cx.tys[0];
     cx.len("C4", "the window", window.dims.len(), x.rank())?;
     let mut shape = Shape::scalar();
@@ -61,7 +66,7 @@ pub fn reduce_window(cx: &Cx, window: &Window, reducer: Reducer) -> Result<Tenso
         not_reversed(cx, "C17", i, w)?;
         shape.push(num_windows(cx, &x.shape[i], w)?);
     }
-    Ok(TensorType { dtype: x.dtype, shape })
+    Ok(shape)
 }
 
 fn not_reversed(cx: &Cx, label: &str, i: usize, w: &WindowDim) -> Result<(), Diagnostic> {
@@ -75,8 +80,17 @@ pub fn select_and_scatter(
     scatter: Reducer,
 ) -> Result<TensorType, Diagnostic> {
     cx.count(3)?;
-    let x = cx.tys[0];
     cx.dtype(0, DTypeSet::INT.or(DTypeSet::FLOAT))?;
+    scattered_windows(cx, window)?;
+    let directions = matches!(select, CompareDirection::GE | CompareDirection::LE);
+    cx.check(directions, "C9", "the selection must be GE or LE", || format!("found {select:?}"))?;
+    reducer_types(cx, "C10", scatter)?;
+    Ok(cx.tys[0].clone())
+}
+
+/// Operand, source (one element per window) and initial value fit together.
+pub fn scattered_windows(cx: &Cx, window: &Window) -> Result<(), Diagnostic> {
+    let x = cx.tys[0];
     cx.same_dtype("C1", 0, 1)?;
     cx.init(2, "C3")?;
     cx.len("C4", "the window", window.dims.len(), x.rank())?;
@@ -87,19 +101,15 @@ pub fn select_and_scatter(
         cx.check(plain, "C13", "the windows must be dense", || format!("window {i} is dilated or reversed"))?;
         shape.push(num_windows(cx, &x.shape[i], w)?);
     }
-    let directions = matches!(select, CompareDirection::GE | CompareDirection::LE);
-    cx.check(directions, "C9", "the selection must be GE or LE", || format!("found {select:?}"))?;
-    reducer_types(cx, "C10", scatter)?;
     let source = cx.tys[1];
     cx.check(source.shape == shape, "C2", "the source needs one element per window", || {
         format!("there are {shape} windows, source is {source}")
-    })?;
-    Ok(x.clone())
+    })
 }
 
 pub fn convolution(cx: &Cx, c: &ConvDims) -> Result<TensorType, Diagnostic> {
     cx.count(2)?;
-    cx.dtype(0, DTypeSet::INT.or(DTypeSet::FLOAT))?;
+    cx.dtype(0, DTypeSet::INT.or(DTypeSet::FLOAT).or(DTypeSet::COMPLEX))?;
     let (input, kernel) = (cx.tys[0], cx.tys[1]);
     let n = input.rank();
     cx.check(n == kernel.rank() && n >= 2, "C1", "input and kernel must have the same rank, at least 2", || {

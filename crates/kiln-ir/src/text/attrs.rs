@@ -5,8 +5,8 @@ use crate::dtype::DType;
 use crate::func::Func;
 use crate::generated::scalar_ops::{BinaryOp, UnaryOp};
 use crate::op::{
-    ArgKind, Axes, CompareDirection, ConvDims, DotDims, GatherDims, Ints, Op, Reducer, RngAlgorithm, ScatterDims,
-    ScatterUpdate, Window, WindowDim,
+    ArgKind, Axes, CompareDirection, ConvDims, DotDims, FftKind, GatherDims, Ints, Op, Reducer, RngAlgorithm,
+    ScatterDims, ScatterUpdate, TransposeKind, Window, WindowDim,
 };
 use crate::shape::{Shape, TensorType};
 use smallvec::SmallVec;
@@ -150,6 +150,17 @@ impl Attrs {
         }
     }
 
+    fn bits(&mut self, key: &str) -> Result<u32> {
+        let n = self.index(key)?;
+        u32::try_from(n).map_err(|_| format!("`{key}` is too large"))
+    }
+
+    /// The one that has the name given.
+    fn one_of<T: Copy>(&mut self, key: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T> {
+        let word = self.word(key)?;
+        all.iter().copied().find(|t| name(*t) == word).ok_or_else(|| format!("unknown {key} `{word}`"))
+    }
+
     fn reducer(&mut self, key: &str) -> Result<Reducer> {
         reducer(&self.word(key)?)
     }
@@ -221,6 +232,40 @@ pub fn build(name: &str, attrs: &mut Attrs, types: &[TensorType]) -> Result<Op> 
         "concatenate" => Op::Concatenate(attrs.index("dim")?),
         "pad" => pad(attrs)?,
         "dot_general" => Op::DotGeneral(dot(attrs)?),
+        "complex" => Op::Complex,
+        "real" => Op::Real,
+        "imag" => Op::Imag,
+        "reduce_precision" => Op::ReducePrecision {
+            exponent_bits: attrs.bits("exponent_bits")?,
+            mantissa_bits: attrs.bits("mantissa_bits")?,
+        },
+        "generic_reduce" => Op::GenericReduce { axes: attrs.axes("axes")?, body: attrs.func("body")? },
+        "generic_reduce_window" => Op::GenericReduceWindow {
+            window: Box::new(Window { dims: attrs.windows("window")? }),
+            body: attrs.func("body")?,
+        },
+        "generic_select_and_scatter" => Op::GenericSelectAndScatter {
+            window: Box::new(Window { dims: attrs.windows("window")? }),
+            select: attrs.func("select")?,
+            scatter: attrs.func("scatter")?,
+        },
+        "generic_scatter" => Op::GenericScatter { dims: Box::new(scatter_dims(attrs)?), body: attrs.func("body")? },
+        "sort" => {
+            Op::Sort { dim: attrs.index("dim")?, stable: attrs.flag("stable")?, comparator: attrs.func("comparator")? }
+        }
+        "fft" => Op::Fft {
+            kind: attrs.one_of("kind", &FftKind::ALL, FftKind::name)?,
+            length: attrs.ints("length")?,
+            interleaved: attrs.flag("interleaved")?,
+        },
+        "cholesky" => Op::Cholesky { lower: attrs.flag("lower")?, interleaved: attrs.flag("interleaved")? },
+        "triangular_solve" => Op::TriangularSolve {
+            left_side: attrs.flag("left_side")?,
+            lower: attrs.flag("lower")?,
+            unit_diagonal: attrs.flag("unit_diagonal")?,
+            transpose_a: attrs.one_of("transpose_a", &TransposeKind::ALL, TransposeKind::name)?,
+            interleaved: attrs.flag("interleaved")?,
+        },
         "reduce" => Op::Reduce { reducer: attrs.reducer("reducer")?, axes: attrs.axes("axes")? },
         "argmin" | "argmax" => Op::ArgReduce {
             axis: attrs.index("axis")?,
@@ -338,7 +383,11 @@ fn scatter(attrs: &mut Attrs) -> Result<Op> {
         "assign" => ScatterUpdate::Assign,
         word => ScatterUpdate::Combine(reducer(word)?),
     };
-    let dims = ScatterDims {
+    Ok(Op::Scatter { dims: Box::new(scatter_dims(attrs)?), update })
+}
+
+fn scatter_dims(attrs: &mut Attrs) -> Result<ScatterDims> {
+    Ok(ScatterDims {
         update_window_dims: attrs.axes("update_window_dims")?,
         inserted_window_dims: attrs.axes("inserted_window_dims")?,
         input_batching_dims: attrs.axes_or_empty("input_batching_dims")?,
@@ -347,15 +396,11 @@ fn scatter(attrs: &mut Attrs) -> Result<Op> {
         index_vector_dim: attrs.index("index_vector_dim")?,
         indices_are_sorted: attrs.flag("indices_are_sorted")?,
         unique_indices: attrs.flag("unique_indices")?,
-    };
-    Ok(Op::Scatter { dims: Box::new(dims), update })
+    })
 }
 
 fn rng(attrs: &mut Attrs, types: &[TensorType]) -> Result<Op> {
-    let algorithm = match attrs.word("algorithm")?.as_str() {
-        "three_fry" => RngAlgorithm::ThreeFry,
-        other => return Err(format!("unknown algorithm `{other}`")),
-    };
+    let algorithm = attrs.one_of("algorithm", &RngAlgorithm::ALL, RngAlgorithm::name)?;
     match types {
         [_, ty] => Ok(Op::RngBitGenerator { algorithm, ty: ty.clone() }),
         _ => Err("`rng_bit_generator` has two results".into()),

@@ -85,17 +85,30 @@ pub fn f64_text(v: f64) -> String {
 /// The text of the element at `index`.
 pub fn element(t: &Tensor, index: usize) -> String {
     let size = t.dtype().size();
-    let b = &t.bytes()[index * size..(index + 1) * size];
+    let bytes = &t.bytes()[index * size..(index + 1) * size];
+    if t.dtype().is_complex() {
+        let (re, im) = bytes.split_at(size / 2);
+        let part = t.dtype().real_type();
+        return format!("({}, {})", scalar(part, re), scalar(part, im));
+    }
+    scalar(t.dtype(), bytes)
+}
+
+/// The text of one element, not complex.
+fn scalar(dtype: DType, bytes: &[u8]) -> String {
     let mut wide = [0u8; 8];
-    wide[..size].copy_from_slice(b);
+    wide[..bytes.len()].copy_from_slice(bytes);
     let bits = u64::from_le_bytes(wide);
-    match t.dtype() {
+    if let Some(format) = dtype.mini_format() {
+        let value = format.decode(bits as u8);
+        return if value.is_nan() && format.nan() != Some(bits as u8) { format!("{bits:#x}") } else { word(value) };
+    }
+    match dtype {
         DType::Bool => (bits != 0).to_string(),
-        DType::I8 => (bits as i8).to_string(),
         DType::I16 => (bits as i16).to_string(),
         DType::I32 => (bits as i32).to_string(),
         DType::I64 => (bits as i64).to_string(),
-        DType::U8 | DType::U16 | DType::U32 | DType::U64 => bits.to_string(),
+        d if d.is_signed_int() => (bits as i8).to_string(),
         DType::F16 => match f16::from_bits(bits as u16) {
             v if v.is_nan() => float_text!(v, f16, F16_NAN),
             v => format!("{:?}", v.to_f32()),
@@ -109,7 +122,12 @@ pub fn element(t: &Tensor, index: usize) -> String {
             v => format!("{v:?}"),
         },
         DType::F64 => f64_text(f64::from_bits(bits)),
+        _ => bits.to_string(),
     }
+}
+
+fn word(v: f32) -> String {
+    if v.is_nan() { "nan".into() } else { format!("{v:?}") }
 }
 
 /// A number as written: sign and digits (or `inf`, `nan`, `true`, `false`).
@@ -121,8 +139,30 @@ pub struct Raw<'a> {
     pub text: &'a str,
 }
 
+/// An element as written: a number, or a pair of them for a complex one.
+#[derive(Clone, Copy, Debug)]
+pub struct RawElement<'a> {
+    /// The number, or the real part.
+    pub value: Raw<'a>,
+    /// The imaginary part.
+    pub imag: Option<Raw<'a>>,
+}
+
 /// Appends the little-endian bytes of one element.
-pub fn push_element(out: &mut Vec<u8>, dtype: DType, raw: Raw) -> Result<(), String> {
+pub fn push_element(out: &mut Vec<u8>, dtype: DType, raw: RawElement) -> Result<(), String> {
+    let part = dtype.real_type();
+    match raw.imag {
+        Some(imag) if dtype.is_complex() => {
+            push_scalar(out, part, raw.value)?;
+            push_scalar(out, part, imag)
+        }
+        Some(_) => Err(format!("a pair is no {dtype}")),
+        None if dtype.is_complex() => Err(format!("a {dtype} is written as a pair `(re, im)`")),
+        None => push_scalar(out, dtype, raw.value),
+    }
+}
+
+fn push_scalar(out: &mut Vec<u8>, dtype: DType, raw: Raw) -> Result<(), String> {
     let bad = || format!("`{}{}` is no {dtype}", if raw.negative { "-" } else { "" }, raw.text);
     let bits: u64 = match dtype {
         DType::Bool => match (raw.negative, raw.text) {
@@ -166,7 +206,21 @@ pub fn decimal<T: std::str::FromStr + std::ops::Neg<Output = T>>(raw: Raw) -> Op
     Some(if raw.negative { -v } else { v })
 }
 
+fn mini_bits(format: crate::MiniFormat, raw: Raw) -> Option<u64> {
+    let byte = match (raw.text, hex(raw.text)) {
+        ("nan", _) => format.nan().filter(|_| !raw.negative)?,
+        (_, Some(digits)) => {
+            u8::from_str_radix(digits, 16).ok().filter(|b| !raw.negative && u32::from(*b) >> format.bits() == 0)?
+        }
+        (_, None) => format.encode_f64(decimal(raw)?),
+    };
+    Some(byte.into())
+}
+
 fn float_bits(dtype: DType, raw: Raw) -> Option<u64> {
+    if let Some(format) = dtype.mini_format() {
+        return mini_bits(format, raw);
+    }
     let (nan, limit) = match dtype {
         DType::F16 => (u64::from(F16_NAN), 16),
         DType::BF16 => (u64::from(BF16_NAN), 16),

@@ -37,6 +37,13 @@ fn listed<T: Display>(out: &mut String, key: &str, items: impl IntoIterator<Item
     let _ = write!(out, ", {key} = {}", list(items));
 }
 
+/// `, lower` where it holds.
+fn flag(out: &mut String, on: bool, key: &str) {
+    if on {
+        let _ = write!(out, ", {key}");
+    }
+}
+
 fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
     let items: Vec<String> = items.into_iter().map(|i| i.to_string()).collect();
     format!("[{}]", items.join(", "))
@@ -183,6 +190,9 @@ impl Printer<'_> {
     fn regions(&mut self, op: &Op, mut first: bool) {
         let keys: &[&str] = match op {
             Op::While { .. } => &["cond", "body"],
+            Op::GenericReduce { .. } | Op::GenericReduceWindow { .. } | Op::GenericScatter { .. } => &["body"],
+            Op::GenericSelectAndScatter { .. } => &["select", "scatter"],
+            Op::Sort { .. } => &["comparator"],
             Op::If { .. } => &["on_true", "on_false"],
             Op::Composite { .. } => &["body", "vjp"],
             Op::Case { branches } => {
@@ -247,12 +257,44 @@ impl Printer<'_> {
                 let _ = write!(out, ", select = {select:?}, scatter = {}{}", scatter.name(), window(w));
             }
             Op::Gather(g) => gather(out, g),
-            Op::Scatter { dims, update } => scatter(out, dims, *update),
-            Op::RngBitGenerator { algorithm, .. } => {
-                let name = match algorithm {
-                    crate::op::RngAlgorithm::ThreeFry => "three_fry",
+            Op::Scatter { dims, update } => {
+                let name = match update {
+                    ScatterUpdate::Assign => "assign",
+                    ScatterUpdate::Combine(reducer) => reducer.name(),
                 };
-                let _ = write!(out, ", algorithm = {name}");
+                let _ = write!(out, ", update = {name}");
+                scatter(out, dims);
+            }
+            Op::GenericScatter { dims, .. } => scatter(out, dims),
+            Op::GenericReduce { axes, .. } => listed(out, "axes", axes),
+            Op::GenericReduceWindow { window: w, .. } | Op::GenericSelectAndScatter { window: w, .. } => {
+                out.push_str(&window(w));
+            }
+            Op::Sort { dim, stable, .. } => {
+                let _ = write!(out, ", dim = {dim}");
+                flag(out, *stable, "stable");
+            }
+            Op::Fft { kind, length, interleaved } => {
+                let _ = write!(out, ", kind = {}", kind.name());
+                listed(out, "length", length);
+                flag(out, *interleaved, "interleaved");
+            }
+            Op::Cholesky { lower, interleaved } => {
+                flag(out, *lower, "lower");
+                flag(out, *interleaved, "interleaved");
+            }
+            Op::TriangularSolve { left_side, lower, unit_diagonal, transpose_a, interleaved } => {
+                let _ = write!(out, ", transpose_a = {}", transpose_a.name());
+                flag(out, *left_side, "left_side");
+                flag(out, *lower, "lower");
+                flag(out, *unit_diagonal, "unit_diagonal");
+                flag(out, *interleaved, "interleaved");
+            }
+            Op::ReducePrecision { exponent_bits, mantissa_bits } => {
+                let _ = write!(out, ", exponent_bits = {exponent_bits}, mantissa_bits = {mantissa_bits}");
+            }
+            Op::RngBitGenerator { algorithm, .. } => {
+                let _ = write!(out, ", algorithm = {}", algorithm.name());
             }
             Op::Composite { name, .. } => {
                 let _ = write!(out, ", name = {}", quote(name));
@@ -264,6 +306,9 @@ impl Printer<'_> {
             | Op::Clamp
             | Op::Convert(_)
             | Op::BitcastConvert(_)
+            | Op::Complex
+            | Op::Real
+            | Op::Imag
             | Op::Reshape(_)
             | Op::DynamicSlice { .. }
             | Op::DynamicUpdateSlice
@@ -424,12 +469,7 @@ fn gather(out: &mut String, g: &GatherDims) {
     }
 }
 
-fn scatter(out: &mut String, s: &ScatterDims, update: ScatterUpdate) {
-    let name = match update {
-        ScatterUpdate::Assign => "assign",
-        ScatterUpdate::Combine(reducer) => reducer.name(),
-    };
-    let _ = write!(out, ", update = {name}");
+fn scatter(out: &mut String, s: &ScatterDims) {
     listed(out, "update_window_dims", &s.update_window_dims);
     listed(out, "inserted_window_dims", &s.inserted_window_dims);
     if !(s.input_batching_dims.is_empty() && s.scatter_indices_batching_dims.is_empty()) {

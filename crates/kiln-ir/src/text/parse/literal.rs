@@ -4,14 +4,14 @@ use super::{MAX_RANK, MAX_SPLAT_BYTES, Parser, Result};
 use crate::shape::TensorType;
 use crate::tensor::Tensor;
 use crate::text::lex::Token;
-use crate::text::literal::{Raw, f64_value, parse_hex_bytes, push_element};
+use crate::text::literal::{Raw, RawElement, f64_value, parse_hex_bytes, push_element};
 
 /// A literal as written, before its type is known.
 pub enum Literal<'a> {
     /// `3.0` or `dense<3.0>`
-    Splat(Raw<'a>),
+    Splat(RawElement<'a>),
     /// `dense<[[1, 2], [3, 4]]>` with its sizes.
-    List(Vec<usize>, Vec<Raw<'a>>),
+    List(Vec<usize>, Vec<RawElement<'a>>),
     /// `dense<"0x...">`
     Bytes(Vec<u8>),
 }
@@ -21,7 +21,7 @@ pub enum Literal<'a> {
 struct NestedList<'a> {
     /// Length of the lists at each depth, once one has ended.
     sizes: Vec<Option<usize>>,
-    elements: Vec<Raw<'a>>,
+    elements: Vec<RawElement<'a>>,
     /// The depth at which numbers stand.
     leaf_depth: Option<usize>,
 }
@@ -38,9 +38,21 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// `3.0` or `(3.0, -1.0)`
+    fn raw_element(&mut self) -> Result<RawElement<'a>> {
+        if !self.eat(b'(') {
+            return self.raw().map(|value| RawElement { value, imag: None });
+        }
+        let value = self.raw()?;
+        self.punct(b',')?;
+        let imag = Some(self.raw()?);
+        self.punct(b')')?;
+        Ok(RawElement { value, imag })
+    }
+
     pub(super) fn literal(&mut self) -> Result<Literal<'a>> {
         if self.token != Token::Ident("dense") {
-            return self.raw().map(Literal::Splat);
+            return self.raw_element().map(Literal::Splat);
         }
         self.advance();
         self.punct(b'<')?;
@@ -58,7 +70,7 @@ impl<'a> Parser<'a> {
             Token::Ellipsis => {
                 return Err(self.error("this constant was left out when the text was printed"));
             }
-            _ => Literal::Splat(self.raw()?),
+            _ => Literal::Splat(self.raw_element()?),
         };
         self.punct(b'>')?;
         Ok(literal)
@@ -81,7 +93,7 @@ impl<'a> Parser<'a> {
             if self.is(b'[') {
                 self.nested_list(depth + 1, list)?;
             } else if *list.leaf_depth.get_or_insert(depth) == depth {
-                let raw = self.raw()?;
+                let raw = self.raw_element()?;
                 list.elements.push(raw);
             } else {
                 return Err(self.error("numbers stand at different depths"));
