@@ -153,6 +153,7 @@ macro_rules! scalars {
             }
             match to {
                 $(DType::$v => Scalar::$v(<$t>::narrow(x.widen())),)*
+                DType::I2 | DType::I4 | DType::U2 | DType::U4 | DType::F4E2M1FN | DType::F6E2M3FN | DType::F6E3M2FN | DType::F8E3M4 | DType::F8E4M3 | DType::F8E4M3B11FNUZ | DType::F8E4M3FN | DType::F8E4M3FNUZ | DType::F8E5M2 | DType::F8E5M2FNUZ | DType::F8E8M0FNU | DType::C64 | DType::C128 => x,
             }
         }
     };

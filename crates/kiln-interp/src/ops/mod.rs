@@ -10,8 +10,9 @@ pub(crate) mod rng;
 mod window;
 
 use crate::error::Fault;
+use kiln_ir::op::RngAlgorithm;
 use kiln_ir::tensor::AlignedBytes;
-use kiln_ir::{Dim, Op, Tensor, TensorType};
+use kiln_ir::{DType, Dim, Op, Tensor, TensorType};
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
@@ -25,7 +26,12 @@ pub(crate) fn eval(op: &Op, types: &[TensorType], x: &[Tensor], max_bytes: usize
     for t in types {
         check_size(t, max_bytes)?;
     }
-    if let Op::RngBitGenerator { ty, .. } = op {
+    let new = |d: DType| d.is_complex() || d.mini_format().is_some() || d.bits() < 8;
+    let dtypes = x.iter().map(Tensor::dtype).chain(types.iter().map(|t| t.dtype));
+    if let Some(dtype) = dtypes.into_iter().find(|d| new(*d)) {
+        return Err(Fault::Unsupported(dtype));
+    }
+    if let Op::RngBitGenerator { ty, algorithm: RngAlgorithm::ThreeFry } = op {
         return rng::rng_bit_generator(&x[0], ty);
     }
     let ty = types.first().ok_or_else(|| Fault::malformed("the operator has no result"))?;
@@ -68,6 +74,18 @@ fn single(op: &Op, ty: &TensorType, x: &[Tensor]) -> Result<Tensor, Fault> {
         }
         Op::Gather(dims) => gather::gather(&x[0], &x[1], ty, dims),
         Op::Scatter { dims, update } => gather::scatter(&x[0], &x[1], &x[2], dims, *update),
+        Op::Complex
+        | Op::Real
+        | Op::Imag
+        | Op::ReducePrecision { .. }
+        | Op::GenericReduce { .. }
+        | Op::GenericReduceWindow { .. }
+        | Op::GenericSelectAndScatter { .. }
+        | Op::GenericScatter { .. }
+        | Op::Sort { .. }
+        | Op::Fft { .. }
+        | Op::Cholesky { .. }
+        | Op::TriangularSolve { .. } => Err(Fault::malformed("the operator is not supported yet")),
         Op::Parameter(_)
         | Op::RngBitGenerator { .. }
         | Op::While { .. }

@@ -418,6 +418,27 @@ macro_rules! dispatch {
                 type $T = f64;
                 $body
             }
+            $crate::scalar::lane::types::DType::I2
+            | $crate::scalar::lane::types::DType::I4
+            | $crate::scalar::lane::types::DType::U2
+            | $crate::scalar::lane::types::DType::U4
+            | $crate::scalar::lane::types::DType::F4E2M1FN
+            | $crate::scalar::lane::types::DType::F6E2M3FN
+            | $crate::scalar::lane::types::DType::F6E3M2FN
+            | $crate::scalar::lane::types::DType::F8E3M4
+            | $crate::scalar::lane::types::DType::F8E4M3
+            | $crate::scalar::lane::types::DType::F8E4M3B11FNUZ
+            | $crate::scalar::lane::types::DType::F8E4M3FN
+            | $crate::scalar::lane::types::DType::F8E4M3FNUZ
+            | $crate::scalar::lane::types::DType::F8E5M2
+            | $crate::scalar::lane::types::DType::F8E5M2FNUZ
+            | $crate::scalar::lane::types::DType::F8E8M0FNU
+            | $crate::scalar::lane::types::DType::C64
+            | $crate::scalar::lane::types::DType::C128 => {
+                // Refused before an operator runs; elements read as bytes give a typed error.
+                type $T = u8;
+                $body
+            }
         }
     };
 }
@@ -450,5 +471,22 @@ pub fn can_index(dtype: DType, max: u64) -> bool {
         DType::BF16 => max <= 1 << 8,
         DType::F32 => max <= 1 << 24,
         DType::F64 => max <= 1 << 53,
+        DType::I2
+        | DType::I4
+        | DType::U2
+        | DType::U4
+        | DType::F4E2M1FN
+        | DType::F6E2M3FN
+        | DType::F6E3M2FN
+        | DType::F8E3M4
+        | DType::F8E4M3
+        | DType::F8E4M3B11FNUZ
+        | DType::F8E4M3FN
+        | DType::F8E4M3FNUZ
+        | DType::F8E5M2
+        | DType::F8E5M2FNUZ
+        | DType::F8E8M0FNU
+        | DType::C64
+        | DType::C128 => false,
     }
 }
