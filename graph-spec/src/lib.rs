@@ -6,9 +6,11 @@
 //!
 //! This crate knows nothing of the implementation.
 
+pub mod composed;
 pub mod expr;
 mod validate;
 
+pub use composed::composed;
 use expr::Expr;
 use serde::Deserialize;
 use std::collections::BTreeMap;

@@ -12,25 +12,6 @@ pub(crate) struct Emit<'f> {
     pub(crate) loc: Loc,
 }
 
-/// A scalar of this dtype; integers are truncated and saturated.
-pub(crate) fn scalar_tensor(dtype: DType, x: f64) -> Tensor {
-    match dtype {
-        DType::Bool => Tensor::scalar(x != 0.0),
-        DType::I8 => Tensor::scalar(x as i8),
-        DType::I16 => Tensor::scalar(x as i16),
-        DType::I32 => Tensor::scalar(x as i32),
-        DType::I64 => Tensor::scalar(x as i64),
-        DType::U8 => Tensor::scalar(x as u8),
-        DType::U16 => Tensor::scalar(x as u16),
-        DType::U32 => Tensor::scalar(x as u32),
-        DType::U64 => Tensor::scalar(x as u64),
-        DType::F16 => Tensor::scalar(kiln_ir::dtype::f16_from_f64(x)),
-        DType::BF16 => Tensor::scalar(kiln_ir::dtype::bf16_from_f64(x)),
-        DType::F32 => Tensor::scalar(x as f32),
-        DType::F64 => Tensor::scalar(x),
-    }
-}
-
 /// The value of a scalar (or one-element) integer literal.
 pub(crate) fn int_literal(op: &Op) -> Option<i64> {
     let Op::Constant(t) = op else { return None };
@@ -43,7 +24,9 @@ pub(crate) fn int_literal(op: &Op) -> Option<i64> {
         DType::U16 => t.item::<u16>().ok().map(i64::from),
         DType::U32 => t.item::<u32>().ok().map(i64::from),
         DType::U64 => t.item::<u64>().ok().and_then(|n| i64::try_from(n).ok()),
-        DType::Bool | DType::F16 | DType::BF16 | DType::F32 | DType::F64 => None,
+        d if d.is_signed_int() => t.bytes().first().map(|b| i64::from(*b as i8)),
+        d if d.is_unsigned_int() => t.bytes().first().map(|b| i64::from(*b)),
+        _ => None,
     }
 }
 
@@ -89,7 +72,7 @@ impl Emit<'_> {
         self.select(pred, zero, x)
     }
     pub(crate) fn scalar(&mut self, dtype: DType, x: f64) -> Value {
-        self.f.constant(scalar_tensor(dtype, x), self.loc.clone())
+        self.f.constant(Tensor::scalar_of(dtype, x), self.loc.clone())
     }
     pub(crate) fn tensor(&mut self, t: Tensor) -> Value {
         self.f.constant(t, self.loc.clone())

@@ -158,6 +158,18 @@ impl Forward<'_> {
             | Op::GetDimensionSize(_)
             | Op::ArgReduce { .. }
             | Op::RngBitGenerator { .. } => Ok(None),
+            Op::Complex
+            | Op::Real
+            | Op::Imag
+            | Op::ReducePrecision { .. }
+            | Op::GenericReduce { .. }
+            | Op::GenericReduceWindow { .. }
+            | Op::GenericSelectAndScatter { .. }
+            | Op::GenericScatter { .. }
+            | Op::Sort { .. }
+            | Op::Fft { .. }
+            | Op::Cholesky { .. }
+            | Op::TriangularSolve { .. } => Err(self.e.error(node, "no derivative is known")),
             Op::While { .. } | Op::If { .. } | Op::Case { .. } | Op::Composite { .. } => Ok(None),
         }
     }

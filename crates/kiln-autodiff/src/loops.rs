@@ -100,7 +100,8 @@ fn largest(dtype: DType) -> Option<i64> {
         DType::U8 => Some(u8::MAX.into()),
         DType::U16 => Some(u16::MAX.into()),
         DType::U32 => Some(u32::MAX.into()),
-        DType::Bool | DType::F16 | DType::BF16 | DType::F32 | DType::F64 => None,
+        d if d.is_int() => Some((1 << (d.bits() - u32::from(d.is_signed_int()))) - 1),
+        _ => None,
     }
 }
 

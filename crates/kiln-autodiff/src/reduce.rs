@@ -19,7 +19,7 @@ pub(crate) fn float_identity(reducer: Reducer) -> f64 {
 /// True when `init` is a literal that changes nothing under `reducer`.
 pub(crate) fn is_identity(e: &Emit, init: Value, reducer: Reducer) -> bool {
     let Op::Constant(t) = &e.f.node(init.node).op else { return false };
-    *t == crate::emit::scalar_tensor(t.dtype(), float_identity(reducer))
+    *t == kiln_ir::Tensor::scalar_of(t.dtype(), float_identity(reducer))
 }
 
 pub(crate) fn backward(r: &mut Reverse, node: &Node, axes: &Axes, reducer: Reducer, y: Value, g: Value) -> Res<()> {
@@ -167,7 +167,7 @@ pub(crate) fn int_vector(e: &mut Emit, dtype: DType, values: &[i64]) -> Res {
         DType::U16 => data!(u16),
         DType::U32 => data!(u32),
         DType::U64 => data!(u64),
-        DType::I64 | DType::Bool | DType::F16 | DType::BF16 | DType::F32 | DType::F64 => data!(i64),
+        _ => data!(i64),
     };
     Ok(e.tensor(t.expect("as many elements as the vector is long")))
 }

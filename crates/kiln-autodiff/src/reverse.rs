@@ -222,6 +222,18 @@ impl Reverse<'_> {
             | Op::GetDimensionSize(_)
             | Op::ArgReduce { .. }
             | Op::RngBitGenerator { .. } => {}
+            Op::Complex
+            | Op::Real
+            | Op::Imag
+            | Op::ReducePrecision { .. }
+            | Op::GenericReduce { .. }
+            | Op::GenericReduceWindow { .. }
+            | Op::GenericSelectAndScatter { .. }
+            | Op::GenericScatter { .. }
+            | Op::Sort { .. }
+            | Op::Fft { .. }
+            | Op::Cholesky { .. }
+            | Op::TriangularSolve { .. } => return Err(self.e.error(node, "no derivative is known")),
             Op::While { .. } | Op::If { .. } | Op::Case { .. } | Op::Composite { .. } => {}
         }
         Ok(())

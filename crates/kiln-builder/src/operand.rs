@@ -57,6 +57,12 @@ impl ScalarValue {
             DType::BF16 => Ok(Tensor::scalar(kiln_ir::dtype::bf16_from_f64(float))),
             DType::F32 => Ok(Tensor::scalar(float as f32)),
             DType::F64 => Ok(Tensor::scalar(float)),
+            // Of at most 8 bits, or complex.
+            d if d.is_int() => match int {
+                Some(i) if (d.lowest_int()..=d.highest_int()).contains(&i) => Ok(Tensor::scalar_of(d, i as f64)),
+                _ => Err(lost()),
+            },
+            d => Ok(Tensor::scalar_of(d, float)),
         }
     }
 }

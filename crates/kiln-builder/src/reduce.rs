@@ -25,6 +25,9 @@ pub fn reducer_identity(reducer: Reducer, dtype: DType) -> Tensor {
                 DType::BF16 => Tensor::scalar(bf16::$float),
                 DType::F32 => Tensor::scalar(f32::$float),
                 DType::F64 => Tensor::scalar(f64::$float),
+                // Saturated: the largest finite float where there is no infinity.
+                d if d.is_int() => Tensor::scalar_of(d, f64::$float),
+                d => Tensor::scalar_of(d, d.bound_of(f64::$float)),
             }
         };
     }
@@ -44,6 +47,8 @@ pub fn reducer_identity(reducer: Reducer, dtype: DType) -> Tensor {
                 DType::BF16 => Tensor::scalar(bf16::from_f32($n as f32)),
                 DType::F32 => Tensor::scalar($n as f32),
                 DType::F64 => Tensor::scalar($n as f64),
+                d if d.is_unsigned_int() && $n < 0 => Tensor::scalar_of(d, f64::INFINITY),
+                d => Tensor::scalar_of(d, f64::from($n as i8)),
             }
         };
     }

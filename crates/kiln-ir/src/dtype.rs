@@ -1,6 +1,6 @@
 //! Element types.
 
-use crate::mini::MiniFormat;
+use crate::mini::{MiniFormat, MiniSpecials};
 use half::{bf16, f16};
 use num_complex::Complex;
 use serde::{Deserialize, Serialize};
@@ -168,6 +168,28 @@ impl DType {
             DType::F32 => Some(DType::C64),
             DType::F64 => Some(DType::C128),
             _ => None,
+        }
+    }
+
+    /// The smallest value of an integer type.
+    pub const fn lowest_int(self) -> i128 {
+        if self.is_signed_int() { -(1 << (self.bits() - 1)) } else { 0 }
+    }
+
+    /// The largest value of an integer type.
+    pub const fn highest_int(self) -> i128 {
+        (1 << (self.bits() - self.is_signed_int() as u32)) - 1
+    }
+
+    /// An infinity brought to the largest finite value of the same sign (the smallest, where there is no sign) if the type has
+    /// no infinity.
+    pub fn bound_of(self, infinity: f64) -> f64 {
+        match self.mini_format() {
+            Some(format) if format.specials == MiniSpecials::PowersOfTwo && infinity < 0.0 => f64::from(format.decode(0)),
+            Some(format) if format.specials != MiniSpecials::Ieee => {
+                f64::from(format.decode(format.largest())).copysign(infinity)
+            }
+            _ => infinity,
         }
     }
 

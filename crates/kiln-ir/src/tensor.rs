@@ -198,6 +198,44 @@ impl Tensor {
         Tensor { dtype: T::DTYPE, shape: SmallVec::new(), storage: Arc::new(VecStorage(vec![value])) }
     }
 
+    /// A scalar of any dtype: floats rounded to nearest even, integers truncated and saturated, bool true unless `x` is 0, complex
+    /// numbers with imaginary part 0.
+    pub fn scalar_of(dtype: DType, x: f64) -> Tensor {
+        let sub_byte = |x: f64| {
+            let (low, high) = match (dtype.bits(), dtype.is_signed_int()) {
+                (bits, true) => (-(1i32 << (bits - 1)), (1 << (bits - 1)) - 1),
+                (bits, false) => (0, (1 << bits) - 1),
+            };
+            (x as i32).clamp(low, high) as u8
+        };
+        let byte = |byte: u8| Tensor {
+            dtype,
+            shape: SmallVec::new(),
+            storage: Arc::new(AlignedBytes::copy_of(&[byte])),
+        };
+        if let Some(format) = dtype.mini_format() {
+            return byte(format.encode_f64(x));
+        }
+        match dtype {
+            DType::Bool => Tensor::scalar(x != 0.0),
+            DType::I8 => Tensor::scalar(x as i8),
+            DType::I16 => Tensor::scalar(x as i16),
+            DType::I32 => Tensor::scalar(x as i32),
+            DType::I64 => Tensor::scalar(x as i64),
+            DType::U8 => Tensor::scalar(x as u8),
+            DType::U16 => Tensor::scalar(x as u16),
+            DType::U32 => Tensor::scalar(x as u32),
+            DType::U64 => Tensor::scalar(x as u64),
+            DType::F16 => Tensor::scalar(crate::dtype::f16_from_f64(x)),
+            DType::BF16 => Tensor::scalar(crate::dtype::bf16_from_f64(x)),
+            DType::F32 => Tensor::scalar(x as f32),
+            DType::F64 => Tensor::scalar(x),
+            DType::C64 => Tensor::scalar(crate::Complex::new(x as f32, 0.0)),
+            DType::C128 => Tensor::scalar(crate::Complex::new(x, 0.0)),
+            _ => byte(sub_byte(x)),
+        }
+    }
+
     /// All zeros (false).
     ///
     /// # Errors

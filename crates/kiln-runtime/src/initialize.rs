@@ -97,6 +97,10 @@ fn fill(dtype: DType, shape: &[usize], f: &dyn Fn(u64) -> f64) -> Result<Tensor,
         DType::BF16 => of!(half::bf16, x => kiln_ir::dtype::bf16_from_f64(x)),
         DType::F32 => of!(f32, x => x as f32),
         DType::F64 => of!(f64, x => x),
+        other => {
+            let bytes: Vec<u8> = (0..n).flat_map(|i| Tensor::scalar_of(other, f(i)).bytes().to_vec()).collect();
+            Tensor::from_bytes(other, shape, &bytes)
+        }
     }
 }
 

@@ -1,57 +1,109 @@
 //! Tensors from and to NumPy's `.npy` and `.npz` files.
+//!
+//! NumPy has no bf16, no floats of 8 bits and less, no integers of 4 and 2 bits. Files hold them as integers of the width in memory:
+//! the bits of floats as unsigned integers, small integers as `int8` and `uint8`. Arrays of raw bytes (`V1`, `V2`, as NumPy saves the
+//! types of ml_dtypes) are read as unsigned integers. Reinterpreting them ([`kiln_ir::Tensor::from_bytes`]) is the caller's part, who
+//! knows the real type.
 
 use crate::error::RunError;
-use kiln_ir::{DType, Element, Tensor};
-use npyz::{AutoSerialize, Deserialize, NpyFile, Order, WriterBuilder};
+use kiln_ir::{DType, Tensor};
+use npyz::{NpyHeader, Order};
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
 
-/// A tensor from the bytes of a `.npy` file, in C or Fortran order.
+/// A tensor from the bytes of a `.npy` file, in C or Fortran order and of either byte order.
 ///
 /// # Errors
 /// What is wrong with the bytes, or an element type that kiln has not.
 pub fn decode(bytes: &[u8]) -> Result<Tensor, String> {
-    let text = |e: std::io::Error| e.to_string();
-    let file = NpyFile::new(bytes).map_err(text)?;
+    let mut data = bytes;
+    let header = NpyHeader::from_reader(&mut data).map_err(|e| e.to_string())?;
     let shape: Vec<usize> =
-        file.shape().iter().map(|&n| usize::try_from(n)).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
-    let expected = shape.iter().try_fold(1usize, |a, &n| a.checked_mul(n)).ok_or("the size overflows")?;
-    if expected > bytes.len() {
-        return Err(format!("shape {shape:?} needs more elements than the file has"));
-    }
-    let descr = file.dtype().descr();
+        header.shape().iter().map(|&n| usize::try_from(n)).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
+    let descr = header.dtype().descr();
     let descr = descr.trim_matches('\'');
-    macro_rules! by_type {
-        ($($code:literal => $t:ty),* $(,)?) => {
-            match descr.trim_start_matches(['<', '|', '=', '>']) {
-                $($code => elements::<$t>(file, &shape),)*
-                _ => Err(format!("element type {descr} is not supported")),
-            }
-        };
+    let dtype = dtype_of(descr.trim_start_matches(['<', '|', '=', '>']))
+        .ok_or_else(|| format!("element type {descr} is not supported"))?;
+    let expected = shape.iter().try_fold(dtype.size(), |a, &n| a.checked_mul(n)).ok_or("the size overflows")?;
+    if expected > data.len() {
+        return Err(format!("shape {shape:?} needs {expected} bytes, the file has {}", data.len()));
     }
-    by_type!("b1" => bool, "?" => bool, "i1" => i8, "i2" => i16, "i4" => i32, "i8" => i64, "u1" => u8, "u2" => u16,
-        "u4" => u32, "u8" => u64, "f2" => half::f16, "f4" => f32, "f8" => f64)
+    let mut data = data[..expected].to_vec();
+    if descr.starts_with('>') {
+        data.chunks_exact_mut(dtype.align()).for_each(<[u8]>::reverse);
+    }
+    if header.order() == Order::Fortran {
+        data = from_fortran(&data, &shape, dtype.size());
+    }
+    if dtype == DType::Bool {
+        data.iter_mut().for_each(|b| *b = u8::from(*b != 0));
+    }
+    Tensor::from_bytes(dtype, shape, &data).map_err(|e| e.to_string())
 }
 
-fn elements<T: Element + Deserialize>(file: NpyFile<&[u8]>, shape: &[usize]) -> Result<Tensor, String> {
-    let order = file.order();
-    let data: Vec<T> = file.into_vec().map_err(|e| e.to_string())?;
-    let data = match order {
-        Order::C => data,
-        Order::Fortran => from_fortran(&data, shape),
+/// The element type of NumPy's code for it, without the byte order.
+fn dtype_of(code: &str) -> Option<DType> {
+    let dtype = match code {
+        "b1" | "?" => DType::Bool,
+        "i1" => DType::I8,
+        "i2" => DType::I16,
+        "i4" => DType::I32,
+        "i8" => DType::I64,
+        "u1" | "V1" => DType::U8,
+        "u2" | "V2" => DType::U16,
+        "u4" => DType::U32,
+        "u8" => DType::U64,
+        "f2" => DType::F16,
+        "f4" => DType::F32,
+        "f8" => DType::F64,
+        "c8" => DType::C64,
+        "c16" => DType::C128,
+        _ => return None,
     };
-    Tensor::from_vec(shape, data).map_err(|e| e.to_string())
+    Some(dtype)
 }
 
-fn from_fortran<T: Copy>(data: &[T], shape: &[usize]) -> Vec<T> {
+/// NumPy's code for the elements of a file, byte order included.
+fn code_of(dtype: DType) -> &'static str {
+    match dtype {
+        DType::Bool => "|b1",
+        DType::I2 | DType::I4 | DType::I8 => "|i1",
+        DType::I16 => "<i2",
+        DType::I32 => "<i4",
+        DType::I64 => "<i8",
+        DType::U2 | DType::U4 | DType::U8 => "|u1",
+        DType::F4E2M1FN
+        | DType::F6E2M3FN
+        | DType::F6E3M2FN
+        | DType::F8E3M4
+        | DType::F8E4M3
+        | DType::F8E4M3B11FNUZ
+        | DType::F8E4M3FN
+        | DType::F8E4M3FNUZ
+        | DType::F8E5M2
+        | DType::F8E5M2FNUZ
+        | DType::F8E8M0FNU => "|u1",
+        DType::U16 | DType::BF16 => "<u2",
+        DType::U32 => "<u4",
+        DType::U64 => "<u8",
+        DType::F16 => "<f2",
+        DType::F32 => "<f4",
+        DType::F64 => "<f8",
+        DType::C64 => "<c8",
+        DType::C128 => "<c16",
+    }
+}
+
+/// Elements of `size` bytes, the first index running fastest, in row-major order.
+fn from_fortran(data: &[u8], shape: &[usize], size: usize) -> Vec<u8> {
     let mut index = vec![0usize; shape.len()];
     let mut out = Vec::with_capacity(data.len());
-    for _ in 0..data.len() {
+    for _ in 0..data.len() / size {
         let mut at = 0;
         for (i, n) in index.iter().zip(shape).rev() {
             at = at * n + i;
         }
-        out.push(data[at]);
+        out.extend_from_slice(&data[at * size..(at + 1) * size]);
         for d in (0..shape.len()).rev() {
             index[d] += 1;
             if index[d] < shape[d] {
@@ -63,37 +115,30 @@ fn from_fortran<T: Copy>(data: &[T], shape: &[usize]) -> Vec<T> {
     out
 }
 
-/// The bytes of a `.npy` file.
+/// Bytes that the header of a `.npy` file is padded to a multiple of.
+const HEADER_ALIGN: usize = 64;
+
+/// The bytes of a `.npy` file (version 1.0); the module's introduction says how types that NumPy has not are stored.
 ///
 /// # Errors
-/// For bf16, which NumPy has not.
+/// For a tensor of so many dimensions that the header gets too long.
 pub fn encode(tensor: &Tensor) -> Result<Vec<u8>, String> {
-    fn write<T: Element + AutoSerialize>(tensor: &Tensor) -> Result<Vec<u8>, String> {
-        let data = tensor.as_slice::<T>().map_err(|e| e.to_string())?;
-        let shape: Vec<u64> = tensor.shape().iter().map(|&n| n as u64).collect();
-        let mut out = Vec::new();
-        let io = |e: std::io::Error| e.to_string();
-        let mut writer =
-            npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut out).begin_nd().map_err(io)?;
-        writer.extend(data.iter()).map_err(io)?;
-        writer.finish().map_err(io)?;
-        Ok(out)
-    }
-    match tensor.dtype() {
-        DType::Bool => write::<bool>(tensor),
-        DType::I8 => write::<i8>(tensor),
-        DType::I16 => write::<i16>(tensor),
-        DType::I32 => write::<i32>(tensor),
-        DType::I64 => write::<i64>(tensor),
-        DType::U8 => write::<u8>(tensor),
-        DType::U16 => write::<u16>(tensor),
-        DType::U32 => write::<u32>(tensor),
-        DType::U64 => write::<u64>(tensor),
-        DType::F16 => write::<half::f16>(tensor),
-        DType::BF16 => Err("NumPy has no bf16: convert to f32 first".into()),
-        DType::F32 => write::<f32>(tensor),
-        DType::F64 => write::<f64>(tensor),
-    }
+    let sizes: String = tensor.shape().iter().map(|n| format!("{n}, ")).collect();
+    // Written as Python does: `(3,)`, `(2, 3)`, `()`.
+    let sizes = if tensor.rank() == 1 { sizes.trim_end().to_owned() } else { sizes.trim_end_matches(", ").to_owned() };
+    let code = code_of(tensor.dtype());
+    let mut header = format!("{{'descr': '{code}', 'fortran_order': False, 'shape': ({sizes}), }}");
+    const PREFIX: usize = 10;
+    let length = (PREFIX + header.len() + 1).next_multiple_of(HEADER_ALIGN);
+    header += &" ".repeat(length - PREFIX - header.len() - 1);
+    header.push('\n');
+    let stored = u16::try_from(header.len()).map_err(|_| format!("{} dimensions are too many", tensor.rank()))?;
+    let mut out = Vec::with_capacity(length + tensor.bytes().len());
+    out.extend_from_slice(b"\x93NUMPY\x01\x00");
+    out.extend_from_slice(&stored.to_le_bytes());
+    out.extend_from_slice(header.as_bytes());
+    out.extend_from_slice(tensor.bytes());
+    Ok(out)
 }
 
 fn io_error(path: &Path) -> impl Fn(std::io::Error) -> RunError + '_ {
@@ -116,12 +161,15 @@ pub fn read_npy(path: impl AsRef<Path>) -> Result<Tensor, RunError> {
 /// Writes a `.npy` file.
 ///
 /// # Errors
-/// When the file cannot be written, or the tensor is bf16.
+/// When the file cannot be written.
 pub fn write_npy(path: impl AsRef<Path>, tensor: &Tensor) -> Result<(), RunError> {
     let path = path.as_ref();
     let bytes = encode(tensor).map_err(|e| file_error(path, e))?;
     crate::session::write_atomically(path, &bytes)
 }
+
+/// Largest array of a `.npz` file, in bytes: a small file may unpack to a very large one.
+const MAX_ARRAY: u64 = 1 << 36;
 
 /// Reads all arrays of a `.npz` file, in its order.
 ///
@@ -136,7 +184,10 @@ pub fn read_npz(path: impl AsRef<Path>) -> Result<Vec<(String, Tensor)>, RunErro
         let mut entry = archive.by_index(i).map_err(|e| file_error(path, e))?;
         let name = entry.name().map_err(|e| file_error(path, e))?.trim_end_matches(".npy").to_owned();
         let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).map_err(io_error(path))?;
+        (&mut entry).take(MAX_ARRAY).read_to_end(&mut bytes).map_err(io_error(path))?;
+        if bytes.len() as u64 == MAX_ARRAY {
+            return Err(file_error(path, format!("{name}: more than {MAX_ARRAY} bytes")));
+        }
         out.push((name.clone(), decode(&bytes).map_err(|e| file_error(path, format!("{name}: {e}")))?));
     }
     Ok(out)
@@ -145,7 +196,7 @@ pub fn read_npz(path: impl AsRef<Path>) -> Result<Vec<(String, Tensor)>, RunErro
 /// Writes arrays as an uncompressed `.npz` file.
 ///
 /// # Errors
-/// When the file cannot be written, or a tensor is bf16.
+/// When the file cannot be written.
 pub fn write_npz(path: impl AsRef<Path>, arrays: &[(&str, &Tensor)]) -> Result<(), RunError> {
     let path = path.as_ref();
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
@@ -172,8 +223,42 @@ mod tests {
     }
 
     #[test]
+    fn every_type_keeps_its_bytes() {
+        for dtype in DType::ALL {
+            let bytes = vec![1u8; 6 * dtype.size()];
+            let t = Tensor::from_bytes(dtype, [3, 2], &bytes).expect("made");
+            let back = decode(&encode(&t).expect("encoded")).expect("decoded");
+            assert_eq!((back.shape(), back.bytes()), (t.shape(), t.bytes()), "{dtype}");
+            let own = dtype_of(code_of(dtype).trim_start_matches(['<', '|'])) == Some(dtype);
+            assert_eq!(back.dtype() == dtype, own, "{dtype}");
+        }
+    }
+
+    #[test]
+    fn headers_are_those_of_numpy() {
+        let text = |t: &Tensor| String::from_utf8_lossy(&encode(t).expect("encoded")[10..]).into_owned();
+        let t = Tensor::zeros(DType::C64, [3]).expect("made");
+        assert!(text(&t).starts_with("{'descr': '<c8', 'fortran_order': False, 'shape': (3,), }"));
+        assert!(text(&Tensor::scalar(1i8)).contains("'shape': ()"));
+        assert!(text(&Tensor::zeros(DType::F32, [2, 3]).expect("made")).contains("'shape': (2, 3)"));
+        assert_eq!(encode(&t).expect("encoded").len(), 128 + 24);
+    }
+
+    #[test]
+    fn byte_order_and_raw_bytes_are_read() {
+        let mut swapped = encode(&Tensor::from_vec([2], vec![0x0102u16, 0xff00]).expect("made")).expect("encoded");
+        let at = swapped.iter().position(|&b| b == b'<').expect("a byte order");
+        swapped[at] = b'>';
+        assert_eq!(decode(&swapped).expect("decoded"), Tensor::from_vec([2], vec![0x0201u16, 0x00ff]).expect("made"));
+        let mut raw = encode(&Tensor::from_vec([2], vec![0x3f80u16, 0]).expect("made")).expect("encoded");
+        raw[at..at + 3].copy_from_slice(b"|V2");
+        assert_eq!(decode(&raw).expect("decoded"), Tensor::from_vec([2], vec![0x3f80u16, 0]).expect("made"));
+    }
+
+    #[test]
     fn fortran_order_is_turned() {
-        assert_eq!(from_fortran(&[1, 4, 2, 5, 3, 6], &[2, 3]), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(from_fortran(&[1, 4, 2, 5, 3, 6], &[2, 3], 1), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(from_fortran(&[1, 9, 4, 9, 2, 8, 5, 8], &[2, 2], 2), [1, 9, 2, 8, 4, 9, 5, 8]);
     }
 
     #[test]

@@ -217,6 +217,7 @@ mod checkpoint {
     use safetensors::tensor::{Dtype, SafeTensors, TensorView as SafeView};
     use std::path::Path;
 
+    /// The format's element type. What it lacks is kept as the bytes of an integer, c128 as pairs of f64.
     fn to_safe(dtype: DType) -> Dtype {
         match dtype {
             DType::Bool => Dtype::BOOL,
@@ -232,7 +233,29 @@ mod checkpoint {
             DType::BF16 => Dtype::BF16,
             DType::F32 => Dtype::F32,
             DType::F64 => Dtype::F64,
+            DType::C64 => Dtype::C64,
+            DType::C128 => Dtype::F64,
+            DType::F8E5M2 => Dtype::F8_E5M2,
+            DType::F8E4M3FN => Dtype::F8_E4M3,
+            DType::F8E8M0FNU => Dtype::F8_E8M0,
+            DType::F8E4M3FNUZ => Dtype::F8_E4M3FNUZ,
+            DType::F8E5M2FNUZ => Dtype::F8_E5M2FNUZ,
+            DType::I2 | DType::I4 => Dtype::I8,
+            DType::U2
+            | DType::U4
+            | DType::F4E2M1FN
+            | DType::F6E2M3FN
+            | DType::F6E3M2FN
+            | DType::F8E3M4
+            | DType::F8E4M3
+            | DType::F8E4M3B11FNUZ => Dtype::U8,
         }
+    }
+
+    /// The shape under which the elements are kept.
+    fn safe_shape(dtype: DType, shape: &[usize]) -> Vec<usize> {
+        let pair = (dtype == DType::C128).then_some(2);
+        shape.iter().copied().chain(pair).collect()
     }
 
     impl Session {
@@ -250,7 +273,7 @@ mod checkpoint {
                 .variables
                 .iter()
                 .map(|v| {
-                    let view = SafeView::new(to_safe(v.dtype), v.shape.clone(), v.bytes.as_bytes());
+                    let view = SafeView::new(to_safe(v.dtype), safe_shape(v.dtype, &v.shape), v.bytes.as_bytes());
                     Ok((v.name.as_str(), view.map_err(file)?))
                 })
                 .collect::<Result<Vec<_>, RunError>>()?;
@@ -270,7 +293,7 @@ mod checkpoint {
             let mut values = Vec::with_capacity(self.variables.len());
             for v in &self.variables {
                 let t = tensors.tensor(&v.name).map_err(|_| file(format!("it has no variable \"{}\"", v.name)))?;
-                if t.dtype() != to_safe(v.dtype) || t.shape() != v.shape {
+                if t.dtype() != to_safe(v.dtype) || t.shape() != safe_shape(v.dtype, &v.shape) {
                     let found = format!("{:?}{:?}", t.dtype(), t.shape());
                     return Err(file(format!(
                         "variable \"{}\" is {}{:?} here, {found} there",
