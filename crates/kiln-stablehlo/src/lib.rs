@@ -1,7 +1,8 @@
 //! StableHLO programs as kiln graphs.
 //!
-//! [`read_text`] parses MLIR text, in the pretty and the generic form, mixed as they come; [`build`] records one of its functions as
-//! a graph. Text is untrusted: nesting and sizes are bounded, and every error names its line and column.
+//! [`read_text`] parses MLIR text, in the pretty and the generic form, mixed as they come; [`read_bytecode`] parses MLIR bytecode
+//! of the VHLO dialect, the portable form that JAX and others store; [`read`] takes either. [`build`] records one of the
+//! functions as a graph. Files are untrusted: nesting and sizes are bounded, and every error names its line and column, or byte.
 //!
 //! # What is read
 //! Modules, `func.func`, calls (inlined), composites (inlined by their decomposition), tuples, regions of one block, locations,
@@ -21,7 +22,7 @@
 //! # What is refused
 //! Complex, quantized, sub-byte and 8-bit float types; `fft`; `rng`, and generators other than threefry; custom calls; distributed
 //! operators; regions of several blocks; sizes unknown at compile time. Each error names the operator or type and its place.
-//! MLIR bytecode is not read.
+//! Bytecode of other dialects than VHLO.
 //!
 //! # Bounds
 //! Nesting, operations after inlining, elements of a value and of a literal, windows with arbitrary regions: all bounded, so
@@ -42,10 +43,31 @@
 
 mod ast;
 mod build;
+mod bytecode;
 mod error;
 mod read;
+mod write;
 
 pub use ast::{Attr, Block, Element, Function, Literal, Module, Operation, Place, Type, ValueRef};
 pub use build::{Check, CheckKind, Program, build};
+pub use bytecode::read_bytecode;
 pub use error::Error;
 pub use read::read_text;
+pub use write::{Precision, ToStableHlo, WriteError, WriteOptions, lift_constants, write};
+
+/// Reads a module of either form: MLIR bytecode when it begins like it, else text.
+///
+/// # Errors
+/// Where the bytes are not understood, or are text in another encoding than UTF-8.
+pub fn read(bytes: &[u8], file: &str) -> Result<Module, Error> {
+    if bytes.starts_with(&bytecode::MAGIC) {
+        return read_bytecode(bytes, file);
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => read_text(text, file),
+        Err(e) => Err(Error::Syntax {
+            place: format!("{file}:byte {}", e.valid_up_to()),
+            message: "neither MLIR bytecode nor text in UTF-8".into(),
+        }),
+    }
+}
