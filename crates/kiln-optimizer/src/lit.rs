@@ -29,6 +29,22 @@ impl Lit {
             DType::BF16 => Lit::Float(t.item::<bf16>().ok()?.to_f64()),
             DType::F32 => Lit::Float(t.item::<f32>().ok()?.into()),
             DType::F64 => Lit::Float(t.item::<f64>().ok()?),
+            DType::I2 | DType::I4 => Lit::Int((*t.bytes().first()? as i8).into()),
+            DType::U2 | DType::U4 => Lit::Int((*t.bytes().first()?).into()),
+            // Legalized before any pass that asks; complex numbers are no single number.
+            DType::C64
+            | DType::C128
+            | DType::F4E2M1FN
+            | DType::F6E2M3FN
+            | DType::F6E3M2FN
+            | DType::F8E3M4
+            | DType::F8E4M3
+            | DType::F8E4M3B11FNUZ
+            | DType::F8E4M3FN
+            | DType::F8E4M3FNUZ
+            | DType::F8E5M2
+            | DType::F8E5M2FNUZ
+            | DType::F8E8M0FNU => return None,
         })
     }
 

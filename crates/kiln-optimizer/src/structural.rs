@@ -33,9 +33,42 @@ pub(crate) fn hash_op(op: &Op, h: &mut impl Hasher) {
         Op::Gather(d) => d.hash(h),
         Op::Scatter { dims, update } => (dims, update).hash(h),
         Op::RngBitGenerator { algorithm, ty } => (algorithm, ty).hash(h),
+        Op::ReducePrecision { exponent_bits, mantissa_bits } => (exponent_bits, mantissa_bits).hash(h),
+        Op::Fft { kind, length, interleaved } => (kind, length, interleaved).hash(h),
+        Op::Cholesky { lower, interleaved } => (lower, interleaved).hash(h),
+        Op::TriangularSolve { left_side, lower, unit_diagonal, transpose_a, interleaved } => {
+            (left_side, lower, unit_diagonal, transpose_a, interleaved).hash(h);
+        }
+        Op::GenericReduce { axes, body } => {
+            axes.hash(h);
+            hash_outline(body, h);
+        }
+        Op::GenericReduceWindow { window, body } => {
+            window.hash(h);
+            hash_outline(body, h);
+        }
+        Op::GenericSelectAndScatter { window, select, scatter } => {
+            window.hash(h);
+            hash_outline(select, h);
+            hash_outline(scatter, h);
+        }
+        Op::GenericScatter { dims, body } => {
+            dims.hash(h);
+            hash_outline(body, h);
+        }
+        Op::Sort { dim, comparator, .. } => {
+            dim.hash(h);
+            hash_outline(comparator, h);
+        }
         Op::While { .. } | Op::If { .. } | Op::Case { .. } => op.regions().into_iter().for_each(|r| hash_outline(r, h)),
         Op::Composite { name, .. } => name.hash(h),
-        Op::Select | Op::Clamp | Op::DynamicUpdateSlice | Op::OptimizationBarrier => {}
+        Op::Select
+        | Op::Clamp
+        | Op::Complex
+        | Op::Real
+        | Op::Imag
+        | Op::DynamicUpdateSlice
+        | Op::OptimizationBarrier => {}
     }
 }
 
@@ -71,7 +104,17 @@ pub(crate) fn same_op(a: &Op, b: &Op) -> bool {
         }
         _ => true,
     };
+    // What an operator with regions has besides them.
+    let same_attributes = match (a, b) {
+        (Op::GenericReduce { axes: x, .. }, Op::GenericReduce { axes: y, .. }) => x == y,
+        (Op::GenericReduceWindow { window: x, .. }, Op::GenericReduceWindow { window: y, .. }) => x == y,
+        (Op::GenericSelectAndScatter { window: x, .. }, Op::GenericSelectAndScatter { window: y, .. }) => x == y,
+        (Op::GenericScatter { dims: x, .. }, Op::GenericScatter { dims: y, .. }) => x == y,
+        (Op::Sort { dim: x, .. }, Op::Sort { dim: y, .. }) => x == y,
+        _ => true,
+    };
     std::mem::discriminant(a) == std::mem::discriminant(b)
+        && same_attributes
         && same_vjp
         && ra.len() == rb.len()
         && ra.iter().zip(&rb).all(|(f, g)| same_func(f, g))

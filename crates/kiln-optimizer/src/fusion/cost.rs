@@ -91,11 +91,12 @@ pub(super) fn op_cost(node: &Node) -> u32 {
             BinaryOp::Divide if node.types[0].dtype.is_float() => 4,
             BinaryOp::Atan2 | BinaryOp::Divide | BinaryOp::Power | BinaryOp::Remainder => 20,
         },
-        Op::Compare(_) | Op::Select | Op::Convert(_) | Op::Iota { .. } => 1,
+        Op::Compare(_) | Op::Select | Op::Convert(_) | Op::Iota { .. } | Op::Complex => 1,
         Op::Clamp => 2,
         Op::DynamicSlice { .. } | Op::Gather(_) => 2,
         Op::Concatenate(_) | Op::Pad { .. } => 3,
         Op::BitcastConvert(_) => 2,
+        Op::ReducePrecision { .. } => 12,
         Op::Parameter(_)
         | Op::Constant(_)
         | Op::GetDimensionSize(_)
@@ -104,6 +105,8 @@ pub(super) fn op_cost(node: &Node) -> u32 {
         | Op::Transpose(_)
         | Op::Reverse(_)
         | Op::Slice { .. }
+        | Op::Real
+        | Op::Imag
         | Op::OptimizationBarrier => 0,
         Op::DotGeneral(_)
         | Op::Reduce { .. }
@@ -113,6 +116,14 @@ pub(super) fn op_cost(node: &Node) -> u32 {
         | Op::SelectAndScatter { .. }
         | Op::DynamicUpdateSlice
         | Op::Scatter { .. }
+        | Op::GenericReduce { .. }
+        | Op::GenericReduceWindow { .. }
+        | Op::GenericSelectAndScatter { .. }
+        | Op::GenericScatter { .. }
+        | Op::Sort { .. }
+        | Op::Fft { .. }
+        | Op::Cholesky { .. }
+        | Op::TriangularSolve { .. }
         | Op::While { .. }
         | Op::If { .. }
         | Op::Case { .. }

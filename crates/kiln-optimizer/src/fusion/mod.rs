@@ -33,7 +33,7 @@ pub enum GroupKind {
     /// Generated kernels.
     #[default]
     Kernel,
-    /// One `dot_general` or `convolution`, by a library kernel.
+    /// One `dot_general`, `convolution`, `fft`, `cholesky` or `triangular_solve`, by a library kernel.
     Library,
     /// One `while`, `if` or `case`.
     Control,
@@ -68,8 +68,9 @@ pub enum Form {
         /// Elements of each output.
         elements: usize,
     },
-    /// Governed by this node: `scatter`, `dynamic_update_slice` or `select_and_scatter`. What follows in the group (only after
-    /// a `select_and_scatter` of which [`windows_tile`] holds) has its shape and is elementwise.
+    /// Governed by this node: `scatter`, `dynamic_update_slice`, `select_and_scatter`, `sort` or an operator with a nested
+    /// function of scalars. What follows in the group (only after a `select_and_scatter` of which [`windows_tile`] holds) has
+    /// its shape and is elementwise.
     Root(NodeId),
 }
 
@@ -146,7 +147,14 @@ pub fn form_of(func: &Func, id: NodeId) -> Form {
                 Form::Reduction { elements }
             }
         }
-        Op::Scatter { .. } | Op::DynamicUpdateSlice | Op::SelectAndScatter { .. } => Form::Root(id),
+        Op::Scatter { .. }
+        | Op::DynamicUpdateSlice
+        | Op::SelectAndScatter { .. }
+        | Op::Sort { .. }
+        | Op::GenericReduce { .. }
+        | Op::GenericReduceWindow { .. }
+        | Op::GenericScatter { .. }
+        | Op::GenericSelectAndScatter { .. } => Form::Root(id),
         _ => Form::Elementwise { elements },
     }
 }
@@ -155,7 +163,11 @@ pub fn form_of(func: &Func, id: NodeId) -> Form {
 pub fn kind_of(func: &Func, id: NodeId) -> GroupKind {
     let node = func.node(id);
     match &node.op {
-        Op::DotGeneral(_) | Op::Convolution(_) => GroupKind::Library,
+        Op::DotGeneral(_)
+        | Op::Convolution(_)
+        | Op::Fft { .. }
+        | Op::Cholesky { .. }
+        | Op::TriangularSolve { .. } => GroupKind::Library,
         Op::While { .. } | Op::If { .. } | Op::Case { .. } => GroupKind::Control,
         _ if cost::is_alias(func, node) => GroupKind::Alias,
         _ => GroupKind::Kernel,

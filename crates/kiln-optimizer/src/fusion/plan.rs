@@ -355,6 +355,10 @@ impl<'f> Planner<'f> {
             | Op::Select
             | Op::Clamp
             | Op::Convert(_)
+            | Op::Complex
+            | Op::Real
+            | Op::Imag
+            | Op::ReducePrecision { .. }
             | Op::BitcastConvert(_)
             | Op::Iota { .. }
             | Op::GetDimensionSize(_)
@@ -384,6 +388,14 @@ impl<'f> Planner<'f> {
             | Op::Convolution(_)
             | Op::DynamicUpdateSlice
             | Op::Scatter { .. }
+            | Op::GenericReduce { .. }
+            | Op::GenericReduceWindow { .. }
+            | Op::GenericSelectAndScatter { .. }
+            | Op::GenericScatter { .. }
+            | Op::Sort { .. }
+            | Op::Fft { .. }
+            | Op::Cholesky { .. }
+            | Op::TriangularSolve { .. }
             | Op::While { .. }
             | Op::If { .. }
             | Op::Case { .. }

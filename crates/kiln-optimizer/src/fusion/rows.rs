@@ -35,7 +35,14 @@ pub(super) fn operand_at(func: &Func, node: &Node, at: At, i: usize) -> Option<A
     };
     let scalar = At::Lead(1);
     match &node.op {
-        Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Convert(_) => Some(at),
+        Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Compare(_)
+        | Op::Convert(_)
+        | Op::Complex
+        | Op::Real
+        | Op::Imag
+        | Op::ReducePrecision { .. } => Some(at),
         Op::Select | Op::Clamp => {
             let whole = func.ty(operand).rank() == node.types[0].rank();
             Some(if whole { at } else { scalar })
@@ -103,6 +110,14 @@ pub(super) fn operand_at(func: &Func, node: &Node, at: At, i: usize) -> Option<A
         | Op::GetDimensionSize(_)
         | Op::DotGeneral(_)
         | Op::Convolution(_)
+        | Op::GenericReduce { .. }
+        | Op::GenericReduceWindow { .. }
+        | Op::GenericSelectAndScatter { .. }
+        | Op::GenericScatter { .. }
+        | Op::Sort { .. }
+        | Op::Fft { .. }
+        | Op::Cholesky { .. }
+        | Op::TriangularSolve { .. }
         | Op::While { .. }
         | Op::If { .. }
         | Op::Case { .. }

@@ -38,7 +38,19 @@ fn foldable(op: &Op) -> bool {
         | Op::If { .. }
         | Op::Case { .. }
         | Op::Composite { .. } => false,
-        Op::Unary(_)
+        Op::Complex
+        | Op::Real
+        | Op::Imag
+        | Op::ReducePrecision { .. }
+        | Op::GenericReduce { .. }
+        | Op::GenericReduceWindow { .. }
+        | Op::GenericSelectAndScatter { .. }
+        | Op::GenericScatter { .. }
+        | Op::Sort { .. }
+        | Op::Fft { .. }
+        | Op::Cholesky { .. }
+        | Op::TriangularSolve { .. }
+        | Op::Unary(_)
         | Op::Binary(_)
         | Op::Compare(_)
         | Op::Select
@@ -68,7 +80,16 @@ fn foldable(op: &Op) -> bool {
 /// Whether each element of the result depends on the elements at the same place only.
 pub(crate) fn is_elementwise(op: &Op) -> bool {
     match op {
-        Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Clamp | Op::Convert(_) => true,
+        Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Compare(_)
+        | Op::Select
+        | Op::Clamp
+        | Op::Convert(_)
+        | Op::Complex
+        | Op::Real
+        | Op::Imag
+        | Op::ReducePrecision { .. } => true,
         Op::BitcastConvert(_)
         | Op::Parameter(_)
         | Op::Constant(_)
@@ -91,6 +112,14 @@ pub(crate) fn is_elementwise(op: &Op) -> bool {
         | Op::SelectAndScatter { .. }
         | Op::Gather(_)
         | Op::Scatter { .. }
+        | Op::GenericReduce { .. }
+        | Op::GenericReduceWindow { .. }
+        | Op::GenericSelectAndScatter { .. }
+        | Op::GenericScatter { .. }
+        | Op::Sort { .. }
+        | Op::Fft { .. }
+        | Op::Cholesky { .. }
+        | Op::TriangularSolve { .. }
         | Op::While { .. }
         | Op::If { .. }
         | Op::Case { .. }

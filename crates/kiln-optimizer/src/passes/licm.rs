@@ -62,7 +62,9 @@ fn cost(op: &Op) -> Cost {
         | Op::BroadcastInDim { .. }
         | Op::Reshape(_)
         | Op::BitcastConvert(_)
-        | Op::GetDimensionSize(_) => Cost::Free,
+        | Op::GetDimensionSize(_)
+        | Op::Real
+        | Op::Imag => Cost::Free,
         Op::Unary(u) => match u {
             UnaryOp::Abs
             | UnaryOp::Ceil
@@ -91,7 +93,7 @@ fn cost(op: &Op) -> Cost {
         },
         Op::Binary(BinaryOp::Divide | BinaryOp::Remainder | BinaryOp::Power | BinaryOp::Atan2) => Cost::High,
         Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Clamp | Op::Convert(_) => Cost::Cheap,
-        Op::Slice { .. } | Op::Reverse(_) | Op::Pad { .. } | Op::DynamicSlice { .. } => Cost::Cheap,
+        Op::Slice { .. } | Op::Reverse(_) | Op::Pad { .. } | Op::DynamicSlice { .. } | Op::Complex => Cost::Cheap,
         Op::Transpose(_)
         | Op::DynamicUpdateSlice
         | Op::Concatenate(_)
@@ -103,6 +105,15 @@ fn cost(op: &Op) -> Cost {
         | Op::SelectAndScatter { .. }
         | Op::Gather(_)
         | Op::Scatter { .. }
+        | Op::GenericReduce { .. }
+        | Op::GenericReduceWindow { .. }
+        | Op::GenericSelectAndScatter { .. }
+        | Op::GenericScatter { .. }
+        | Op::Sort { .. }
+        | Op::Fft { .. }
+        | Op::Cholesky { .. }
+        | Op::TriangularSolve { .. }
+        | Op::ReducePrecision { .. }
         | Op::RngBitGenerator { .. } => Cost::High,
         Op::Parameter(_)
         | Op::While { .. }

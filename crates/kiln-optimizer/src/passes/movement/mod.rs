@@ -46,6 +46,18 @@ fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
         | Op::Convolution(_)
         | Op::ReduceWindow { .. }
         | Op::SelectAndScatter { .. }
+        | Op::Complex
+        | Op::Real
+        | Op::Imag
+        | Op::ReducePrecision { .. }
+        | Op::GenericReduce { .. }
+        | Op::GenericReduceWindow { .. }
+        | Op::GenericSelectAndScatter { .. }
+        | Op::GenericScatter { .. }
+        | Op::Sort { .. }
+        | Op::Fft { .. }
+        | Op::Cholesky { .. }
+        | Op::TriangularSolve { .. }
         | Op::While { .. }
         | Op::If { .. }
         | Op::Case { .. }

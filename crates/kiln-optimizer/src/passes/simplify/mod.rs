@@ -60,6 +60,18 @@ fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
         | Op::SelectAndScatter { .. }
         | Op::Gather(_)
         | Op::Scatter { .. }
+        | Op::Complex
+        | Op::Real
+        | Op::Imag
+        | Op::ReducePrecision { .. }
+        | Op::GenericReduce { .. }
+        | Op::GenericReduceWindow { .. }
+        | Op::GenericSelectAndScatter { .. }
+        | Op::GenericScatter { .. }
+        | Op::Sort { .. }
+        | Op::Fft { .. }
+        | Op::Cholesky { .. }
+        | Op::TriangularSolve { .. }
         | Op::While { .. }
         | Op::If { .. }
         | Op::Case { .. }
