@@ -30,6 +30,7 @@ mod ops_overload;
 mod ops_shape;
 mod random;
 mod reduce;
+mod scalar_functions;
 mod tree;
 
 pub use conv::{Conv, Layout, Padding, Pool};
