@@ -1,0 +1,216 @@
+//! Tensors as `dense<...>`: every bit survives.
+
+use half::{bf16, f16};
+use kiln_ir::dtype::{bf16_from_f64, f16_from_f64};
+use kiln_ir::{DType, Tensor};
+use std::fmt::Write;
+
+/// The contents of a tensor as an MLIR attribute without its type: one element for a splat, nested lists for at most
+/// `list_limit` elements, otherwise the bytes in hexadecimal.
+pub(super) fn dense(t: &Tensor, list_limit: usize) -> String {
+    let size = t.dtype().size();
+    let bytes = t.bytes();
+    if bytes.is_empty() {
+        return "dense<>".to_owned();
+    }
+    if bytes.chunks_exact(size).all(|e| e == &bytes[..size]) {
+        return format!("dense<{}>", element(t.dtype(), &bytes[..size]));
+    }
+    if t.len() > list_limit && hexadecimal(t.dtype()) {
+        let mut out = String::with_capacity(2 * bytes.len() + 16);
+        out.push_str("dense<\"0x");
+        for b in bytes {
+            out.push(char::from(b"0123456789ABCDEF"[usize::from(b >> 4)]));
+            out.push(char::from(b"0123456789ABCDEF"[usize::from(b & 15)]));
+        }
+        out.push_str("\">");
+        return out;
+    }
+    let mut elements = bytes.chunks_exact(size).map(|e| element(t.dtype(), e));
+    let mut out = String::from("dense<");
+    nested(t.shape(), &mut elements, &mut out);
+    out.push('>');
+    out
+}
+
+/// True for element types whose raw bytes MLIR reads as kiln stores them: not for those that it packs.
+fn hexadecimal(dtype: DType) -> bool {
+    match dtype {
+        DType::Bool
+        | DType::I2
+        | DType::I4
+        | DType::U2
+        | DType::U4
+        | DType::F4E2M1FN
+        | DType::F6E2M3FN
+        | DType::F6E3M2FN => false,
+        DType::I8
+        | DType::I16
+        | DType::I32
+        | DType::I64
+        | DType::U8
+        | DType::U16
+        | DType::U32
+        | DType::U64
+        | DType::F8E3M4
+        | DType::F8E4M3
+        | DType::F8E4M3B11FNUZ
+        | DType::F8E4M3FN
+        | DType::F8E4M3FNUZ
+        | DType::F8E5M2
+        | DType::F8E5M2FNUZ
+        | DType::F8E8M0FNU
+        | DType::F16
+        | DType::BF16
+        | DType::F32
+        | DType::F64
+        | DType::C64
+        | DType::C128 => true,
+    }
+}
+
+fn nested(shape: &[usize], elements: &mut impl Iterator<Item = String>, out: &mut String) {
+    let Some((&n, inner)) = shape.split_first() else {
+        out.push_str(&elements.next().unwrap_or_default());
+        return;
+    };
+    out.push('[');
+    for i in 0..n {
+        if i > 0 {
+            out.push_str(", ");
+        }
+        nested(inner, elements, out);
+    }
+    out.push(']');
+}
+
+/// One element from its little-endian bytes.
+fn element(dtype: DType, bytes: &[u8]) -> String {
+    if dtype.is_complex() {
+        let (re, im) = bytes.split_at(bytes.len() / 2);
+        return format!("({},{})", element(dtype.real_type(), re), element(dtype.real_type(), im));
+    }
+    let mut wide = [0u8; 8];
+    wide[..bytes.len().min(8)].copy_from_slice(&bytes[..bytes.len().min(8)]);
+    let bits = u64::from_le_bytes(wide);
+    match dtype {
+        DType::Bool => (if bits == 0 { "false" } else { "true" }).to_owned(),
+        DType::I2 | DType::I4 | DType::I8 => (bits as i8).to_string(),
+        DType::I16 => (bits as i16).to_string(),
+        DType::I32 => (bits as i32).to_string(),
+        DType::I64 => (bits as i64).to_string(),
+        DType::U2 | DType::U4 | DType::U8 | DType::U16 | DType::U32 | DType::U64 => bits.to_string(),
+        DType::F16 => {
+            let value = f64::from(f16::from_bits(bits as u16));
+            float(value, bits, 4, |x| u64::from(f16_from_f64(x).to_bits()))
+        }
+        DType::BF16 => {
+            let value = f64::from(bf16::from_bits(bits as u16));
+            float(value, bits, 4, |x| u64::from(bf16_from_f64(x).to_bits()))
+        }
+        DType::F32 => {
+            let value = f64::from(f32::from_bits(bits as u32));
+            float(value, bits, 8, |x| u64::from((x as f32).to_bits()))
+        }
+        DType::F64 => float(f64::from_bits(bits), bits, 16, f64::to_bits),
+        DType::F4E2M1FN
+        | DType::F6E2M3FN
+        | DType::F6E3M2FN
+        | DType::F8E3M4
+        | DType::F8E4M3
+        | DType::F8E4M3B11FNUZ
+        | DType::F8E4M3FN
+        | DType::F8E4M3FNUZ
+        | DType::F8E5M2
+        | DType::F8E5M2FNUZ
+        | DType::F8E8M0FNU
+        | DType::C64
+        | DType::C128 => mini(dtype, bits as u8),
+    }
+}
+
+/// A float of at most 8 bits.
+fn mini(dtype: DType, bits: u8) -> String {
+    match dtype.mini_format() {
+        Some(f) => float(f64::from(f.decode(bits)), u64::from(bits), 2, |x| u64::from(f.encode_f64(x))),
+        None => format!("0x{bits:02X}"),
+    }
+}
+
+/// A float as MLIR prints it: six digits where they are exact, otherwise as many as needed, and bits for what is not finite.
+/// `round` gives the bits that a reader makes of a decimal number.
+fn float(value: f64, bits: u64, hex_digits: usize, round: impl Fn(f64) -> u64) -> String {
+    if value.is_finite() {
+        let exact = |text: &String| text.parse::<f64>().is_ok_and(|x| round(x) == bits);
+        let short = with_exponent(&format!("{value:.6e}"));
+        let narrow = with_exponent(&format!("{:e}", value as f32));
+        let long = with_exponent(&format!("{value:e}"));
+        if let Some(text) = [short, narrow, long].into_iter().find(exact) {
+            return text;
+        }
+    }
+    format!("0x{bits:0hex_digits$X}")
+}
+
+/// Rust's `1.5e-3` as MLIR's `1.5e-03`, with a point in any case.
+fn with_exponent(text: &str) -> String {
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (sign, digits) = match exponent.strip_prefix('-') {
+        Some(digits) => ('-', digits),
+        None => ('+', exponent),
+    };
+    let mut out = mantissa.to_owned();
+    if !out.contains('.') {
+        out.push_str(".0");
+    }
+    // Writing to a string cannot fail.
+    let _ = write!(out, "e{sign}{digits:0>2}");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one<T: kiln_ir::Element>(x: T) -> String {
+        dense(&Tensor::scalar(x), 100)
+    }
+
+    #[test]
+    fn floats_keep_their_bits() {
+        assert_eq!(one(1.0f32), "dense<1.000000e+00>");
+        assert_eq!(one(-0.0f32), "dense<-0.000000e+00>");
+        assert_eq!(one(0.1f32), "dense<1.000000e-01>");
+        assert_eq!(one(f32::MAX), "dense<3.4028235e+38>");
+        assert_eq!(one(1.0f32 / 3.0), "dense<3.3333334e-01>");
+        assert_eq!(one(f32::from_bits(1)), "dense<1.401298e-45>");
+        assert_eq!(one(1.0f64 / 3.0), "dense<3.333333333333333e-01>");
+        assert_eq!(one(f32::NEG_INFINITY), "dense<0xFF800000>");
+        assert_eq!(one(f64::NAN), "dense<0x7FF8000000000000>");
+        assert_eq!(one(f16::INFINITY), "dense<0x7C00>");
+        assert_eq!(one(bf16::from_f32(3.0)), "dense<3.000000e+00>");
+        assert_eq!(one(f32::from_bits(0xFFC0_0001)), "dense<0xFFC00001>");
+    }
+
+    #[test]
+    fn every_half_reads_back() {
+        for bits in 0..=u16::MAX {
+            let text = element(DType::F16, &bits.to_le_bytes());
+            let back = match text.strip_prefix("0x") {
+                Some(hex) => u16::from_str_radix(hex, 16).expect("hexadecimal"),
+                None => f16_from_f64(text.parse().expect("a number")).to_bits(),
+            };
+            assert_eq!(back, bits, "{text}");
+        }
+    }
+
+    #[test]
+    fn shapes_of_literals() {
+        let t = Tensor::from_vec([2, 2], vec![1i32, 2, 3, 4]).expect("four elements");
+        assert_eq!(dense(&t, 100), "dense<[[1, 2], [3, 4]]>");
+        assert_eq!(dense(&t, 3), "dense<\"0x01000000020000000300000004000000\">");
+        assert_eq!(dense(&Tensor::from_vec([3], vec![true; 3]).expect("three elements"), 0), "dense<true>");
+        assert_eq!(dense(&Tensor::from_vec([2], vec![true, false]).expect("two"), 0), "dense<[true, false]>");
+        assert_eq!(dense(&Tensor::from_vec([0, 3], Vec::<f32>::new()).expect("none"), 0), "dense<>");
+    }
+}
