@@ -373,6 +373,114 @@ fn several_reductions_of_one_loop() {
     check(&b.finish(), 10);
 }
 
+/// Horner's rule with exchanged accumulators, and a running extreme with its position: lanes along the kept axis or none.
+fn carried(d: DType, rows: u64, columns: u64, kind: LoopKind) -> Kernel {
+    let mut b = KernelBuilder::new(format!("carried {d} {rows}x{columns} {kind:?}"));
+    let x = b.param("x", d, rows.max(1) * columns, READ);
+    let y = b.param("y", d, rows * columns, WRITE);
+    let ends = b.param("ends", d, 2 * columns, WRITE);
+    let best_at = b.param("best_at", DType::I64, columns, WRITE);
+    let up = b.param("up", DType::Bool, columns, WRITE);
+    b.for_loop(columns, kind, |b, c| {
+        let (one, two) = (b.constant(d, 1.0), b.constant(d, 2.0));
+        let first = b.load(x, at(0).plus_axis(c, 1));
+        let (zero, no) = (b.const_i64(0), b.constant(DType::Bool, 0.0));
+        let last = b.carry_loop(rows, &[one, two, first, zero, no], |b, r, carried| {
+            let v = b.load(x, at(0).plus_axis(r, columns as i64).plus_axis(c, 1));
+            let s = b.binary(BinaryOp::Subtract, v, carried[1]);
+            b.store(y, at(0).plus_axis(r, columns as i64).plus_axis(c, 1), carried[0]);
+            let less = b.compare(CompareDirection::LT, v, carried[2]);
+            let row = b.axis(r);
+            let place = b.select(less, row, carried[3]);
+            let value = b.select(less, v, carried[2]);
+            let flip = b.binary(BinaryOp::Xor, less, carried[4]);
+            // The first two exchange places.
+            vec![carried[1], s, value, place, flip]
+        });
+        b.store(ends, at(0).plus_axis(c, 1), last[0]);
+        b.store(ends, at(columns as i64).plus_axis(c, 1), last[1]);
+        b.store(best_at, at(0).plus_axis(c, 1), last[3]);
+        b.store(up, at(0).plus_axis(c, 1), last[4]);
+    });
+    b.finish()
+}
+
+#[test]
+fn carried_values() {
+    for d in [DType::F32, DType::F64, DType::I32, DType::I64, DType::U8, DType::I16] {
+        for (rows, columns) in [(9, 21), (3, 64), (1, 5), (0, 7)] {
+            for kind in [LoopKind::Vector, LoopKind::Serial, LoopKind::Parallel] {
+                check(&carried(d, rows, columns, kind), rows + columns);
+            }
+        }
+    }
+}
+
+#[test]
+fn carried_values_of_nested_loops() {
+    // Uniform outside, different between lanes from the first iteration of the inner loop on.
+    let (n, columns) = (5u64, 37u64);
+    let mut b = KernelBuilder::new("nested");
+    let x = b.param("x", DType::I32, columns, READ);
+    let y = b.param("y", DType::I32, columns, WRITE);
+    b.for_loop(columns, LoopKind::Vector, |b, c| {
+        let start = b.constant(DType::I32, 3.0);
+        let sum = b.carry_loop(n, &[start, start], |b, i, outer| {
+            let row = b.axis(i);
+            let row = b.convert(DType::I32, row);
+            let step = b.binary(BinaryOp::Add, outer[0], row);
+            let inner = b.carry_loop(n, &[step], |b, _, inner| {
+                let v = b.load(x, at(0).plus_axis(c, 1));
+                let v = b.binary(BinaryOp::Xor, v, inner[0]);
+                vec![b.binary(BinaryOp::Add, v, row)]
+            });
+            let count = b.binary(BinaryOp::Add, outer[1], row);
+            vec![inner[0], count]
+        });
+        let v = b.binary(BinaryOp::Multiply, sum[0], sum[1]);
+        b.store(y, at(0).plus_axis(c, 1), v);
+    });
+    check(&b.finish(), 12);
+}
+
+/// A merge of two sorted halves by two heads: dynamic addresses from carried values.
+#[test]
+fn carried_positions_address_memory() {
+    let n = 24u64;
+    let mut b = KernelBuilder::new("merge");
+    let x = b.param("x", DType::I32, n, READ);
+    let y = b.param("y", DType::I32, n, WRITE);
+    let (zero, half, one) = (b.const_i64(0), b.const_i64(n as i64 / 2), b.const_i64(1));
+    let last = b.const_i64(n as i64 - 1);
+    b.carry_loop(n, &[zero, half], |b, k, heads| {
+        let clamped: Vec<_> = heads.iter().map(|h| b.binary(BinaryOp::Minimum, *h, last)).collect();
+        let left = b.load(x, at(0).plus_var(clamped[0], 1));
+        let right = b.load(x, at(0).plus_var(clamped[1], 1));
+        let left_ended = b.compare(CompareDirection::GE, heads[0], half);
+        let right_ended = b.compare(CompareDirection::GT, heads[1], last);
+        let greater = b.compare(CompareDirection::GT, left, right);
+        let not_ended = b.unary(UnaryOp::Not, right_ended);
+        let greater = b.binary(BinaryOp::And, greater, not_ended);
+        let take_right = b.binary(BinaryOp::Or, greater, left_ended);
+        let v = b.select(take_right, right, left);
+        b.store(y, at(0).plus_axis(k, 1), v);
+        let step = b.select(take_right, one, zero);
+        let rest = b.binary(BinaryOp::Subtract, one, step);
+        vec![b.binary(BinaryOp::Add, heads[0], rest), b.binary(BinaryOp::Add, heads[1], step)]
+    });
+    let kernel = b.finish();
+    check(&kernel, 13);
+    let mut rng = Rng(5);
+    let mut values: Vec<i32> = (0..n).map(|_| rng.below(50) as i32 - 25).collect();
+    values[..12].sort_unstable();
+    values[12..].sort_unstable();
+    let bytes = |v: &[i32]| v.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let mut found = [vec![bytes(&values), vec![0; 4 * n as usize]]];
+    run_compiled(&[kernel], &mut found, 1, &options());
+    values.sort_unstable();
+    assert_eq!(found[0][1], bytes(&values));
+}
+
 #[test]
 fn empty_loops_give_the_initial_value() {
     for kind in [LoopKind::Vector, LoopKind::Serial] {

@@ -156,14 +156,23 @@ impl Gen<'_> {
         self.vars.push(v);
     }
 
-    /// A serial loop with a reduction, inside of anything.
+    /// A serial loop with a reduction and carried values, inside of anything.
     fn serial(&mut self, depth: u32) {
         let extent = 1 + self.rng.below(6);
         let d = self.rng.pick(&TYPES);
         let init = self.var_of(d);
         let scope = self.vars.len();
+        let inits: Vec<(Var, DType)> = (0..self.rng.below(3))
+            .map(|_| {
+                let d = self.rng.pick(&TYPES);
+                (self.var_of(d), d)
+            })
+            .collect();
         let axis = self.b.begin_loop(extent, LoopKind::Serial);
         self.axes.push((axis, extent));
+        let carried: Vec<(Var, DType)> = inits.into_iter().map(|(init, d)| (self.b.carry(init), d)).collect();
+        let mut results = vec![];
+        self.vars.extend(carried.iter().map(|c| c.0));
         for _ in 0..1 + self.rng.below(4) {
             self.expression();
         }
@@ -171,6 +180,10 @@ impl Gen<'_> {
             self.serial(depth - 1);
         }
         let value = self.var_of(d);
+        for (param, dtype) in carried.clone() {
+            let next = self.var_of(dtype);
+            results.push(self.b.carry_next(param, next));
+        }
         let ops: Vec<Reducer> = Reducer::ALL.into_iter().filter(|op| binary_accepts(op.binary(), d)).collect();
         let op = self.rng.pick(&ops);
         let result = self.b.reduction(op, init, value);
@@ -178,6 +191,7 @@ impl Gen<'_> {
         self.axes.pop();
         self.vars.truncate(scope);
         self.vars.push(result);
+        self.vars.extend(results);
     }
 
     /// A loop that stores one element per iteration into a buffer of its own.

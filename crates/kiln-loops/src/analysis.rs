@@ -1,26 +1,31 @@
 //! Facts about kernels that code generators and cost models read: lane uniformity, access patterns, work, register pressure.
 
-use crate::ir::{Access, AxisId, Buf, Expr, Index, Kernel, Loop, LoopKind, Reduction, Stmt, Var};
+use crate::ir::{Access, AxisId, Buf, Carry, Expr, Index, Kernel, Loop, LoopKind, Stmt, Var};
 use kiln_ir::{BinaryOp, UnaryOp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Which variables differ between the lanes of one vector loop. Variables are told to it in program order; what it was not
-/// told of is defined outside of the loop and thus uniform.
+/// Which variables differ between the lanes of one vector loop. What is not defined in its body is uniform.
 pub struct Lanes {
     axis: AxisId,
     varying: Vec<bool>,
+    /// A carried value turned out to vary after what it flows into was looked at.
+    again: bool,
 }
 
 impl Lanes {
-    /// For the body of the vector loop with this axis; nothing of it is known yet.
+    /// For a loop with this axis of whose body nothing is known: variables count as uniform.
     pub fn new(kernel: &Kernel, axis: AxisId) -> Lanes {
-        Lanes { axis, varying: vec![false; kernel.vars.len()] }
+        Lanes { axis, varying: vec![false; kernel.vars.len()], again: false }
     }
 
     /// For a vector loop, with its whole body known.
     pub fn of(kernel: &Kernel, l: &Loop) -> Lanes {
         let mut lanes = Lanes::new(kernel, l.axis);
         lanes.block(&l.body);
+        // Each time at least one more carried value varies.
+        while std::mem::take(&mut lanes.again) {
+            lanes.block(&l.body);
+        }
         lanes
     }
 
@@ -31,11 +36,23 @@ impl Lanes {
                 Stmt::Store { .. } => {}
                 Stmt::If { then, .. } => self.block(then),
                 Stmt::Loop(l) => {
+                    for c in &l.carried {
+                        self.set(c.param, self.varies(c.param) || self.varies(c.init));
+                    }
                     self.block(&l.body);
-                    l.reductions.iter().for_each(|r| self.define_reduction(r));
+                    l.reductions.iter().for_each(|r| self.set(r.result, self.varies(r.init) || self.varies(r.value)));
+                    l.carried.iter().for_each(|c| self.carry(c));
                 }
             }
         }
+    }
+
+    fn carry(&mut self, c: &Carry) {
+        if self.varies(c.next) && !self.varies(c.param) {
+            self.set(c.param, true);
+            self.again = true;
+        }
+        self.set(c.result, self.varies(c.param));
     }
 
     /// True when the variable may differ between lanes.
@@ -60,8 +77,7 @@ impl Lanes {
         }
     }
 
-    /// Takes note of a definition in the body.
-    pub fn define(&mut self, var: Var, expr: &Expr) {
+    fn define(&mut self, var: Var, expr: &Expr) {
         let mut varies = match expr {
             Expr::Axis(a) => *a == self.axis,
             Expr::Load { index, .. } => self.index_varies(index),
@@ -69,12 +85,6 @@ impl Lanes {
         };
         expr.for_each_operand(|v| varies |= self.varies(v));
         self.set(var, varies);
-    }
-
-    /// Takes note of the result of a serial loop in the body.
-    pub fn define_reduction(&mut self, r: &Reduction) {
-        let varies = self.varies(r.init) || self.varies(r.value);
-        self.set(r.result, varies);
     }
 
     fn set(&mut self, var: Var, varies: bool) {
@@ -169,14 +179,11 @@ impl Walk<'_> {
     fn block(&mut self, stmts: &[Stmt]) {
         for s in stmts {
             match s {
-                Stmt::Let { var, expr } => {
+                Stmt::Let { expr, .. } => {
                     if let Expr::Load { buf, index } = expr {
                         self.access(*buf, index, false);
                     }
                     self.count(expr);
-                    if let Some(lanes) = &mut self.lanes {
-                        lanes.define(*var, expr);
-                    }
                 }
                 Stmt::Store { buf, index, .. } => {
                     self.access(*buf, index, true);
@@ -190,7 +197,7 @@ impl Walk<'_> {
 
     fn loop_(&mut self, l: &Loop) {
         let outer = match (l.kind, &self.lanes) {
-            (LoopKind::Vector, None) => Some(self.lanes.replace(Lanes::new(self.kernel, l.axis))),
+            (LoopKind::Vector, None) => Some(self.lanes.replace(Lanes::of(self.kernel, l))),
             _ => None,
         };
         self.loops.push((l.axis, l.extent, l.kind));
@@ -202,9 +209,6 @@ impl Walk<'_> {
         self.loops.pop();
         if let Some(outer) = outer {
             self.lanes = outer;
-        }
-        if let Some(lanes) = &mut self.lanes {
-            l.reductions.iter().for_each(|r| lanes.define_reduction(r));
         }
     }
 
@@ -333,9 +337,17 @@ fn outer_uses(stmts: &[Stmt], uses: &mut BTreeSet<Var>) {
                 l.reductions.iter().for_each(|r| {
                     uses.remove(&r.result);
                 });
+                l.carried.iter().for_each(|c| {
+                    uses.remove(&c.result);
+                });
                 uses.extend(l.reductions.iter().map(|r| r.value));
+                uses.extend(l.carried.iter().map(|c| c.next));
                 outer_uses(&l.body, uses);
+                l.carried.iter().for_each(|c| {
+                    uses.remove(&c.param);
+                });
                 uses.extend(l.reductions.iter().map(|r| r.init));
+                uses.extend(l.carried.iter().map(|c| c.init));
             }
         }
     }
@@ -367,11 +379,17 @@ fn pressure(stmts: &[Stmt], literal: &[bool], live: &mut BTreeSet<Var>, most: &m
                 live.extend(outer.iter().copied().filter(counts));
                 let mut inside = live.clone();
                 inside.extend(l.reductions.iter().flat_map(|r| [r.value, r.result]).filter(counts));
+                inside.extend(l.carried.iter().map(|c| c.next).filter(counts));
                 *most = (*most).max(inside.len());
                 pressure(&l.body, literal, &mut inside, most);
                 for r in &l.reductions {
                     live.remove(&r.result);
                     live.extend([r.init].into_iter().filter(counts));
+                }
+                for c in &l.carried {
+                    live.remove(&c.result);
+                    live.remove(&c.param);
+                    live.extend([c.init].into_iter().filter(counts));
                 }
             }
         }

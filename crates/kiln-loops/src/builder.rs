@@ -18,7 +18,9 @@
 //! assert_eq!(kernel.vars.len(), 3);
 //! ```
 
-use crate::ir::{Access, AxisId, Buf, Const, Expr, Index, Kernel, Local, Loop, LoopKind, Param, Reduction, Stmt, Var};
+use crate::ir::{
+    Access, AxisId, Buf, Carry, Const, Expr, Index, Kernel, Local, Loop, LoopKind, Param, Reduction, Stmt, Var,
+};
 use crate::types::expr_type;
 use kiln_ir::op::{CompareDirection, Reducer};
 use kiln_ir::{BinaryOp, DType, UnaryOp};
@@ -28,8 +30,16 @@ use std::collections::BTreeMap;
 /// What an open scope becomes when it closes.
 enum Opened {
     Root,
-    Loop { axis: AxisId, extent: u64, kind: LoopKind, reductions: SmallVec<[Reduction; 1]> },
-    If { cond: Var },
+    Loop {
+        axis: AxisId,
+        extent: u64,
+        kind: LoopKind,
+        reductions: SmallVec<[Reduction; 1]>,
+        carried: SmallVec<[Carry; 1]>,
+    },
+    If {
+        cond: Var,
+    },
 }
 
 struct Scope {
@@ -190,7 +200,7 @@ impl KernelBuilder {
     pub fn begin_loop(&mut self, extent: u64, kind: LoopKind) -> AxisId {
         let axis = AxisId(self.kernel.axes);
         self.kernel.axes += 1;
-        let opened = Opened::Loop { axis, extent, kind, reductions: SmallVec::new() };
+        let opened = Opened::Loop { axis, extent, kind, reductions: SmallVec::new(), carried: SmallVec::new() };
         self.scopes.push(Scope { opened, stmts: vec![], consts: BTreeMap::new() });
         axis
     }
@@ -210,6 +220,52 @@ impl KernelBuilder {
         result
     }
 
+    /// Hands a value from iteration to iteration of the innermost open loop, which must be serial: gives the value that an
+    /// iteration starts with, at first `init` (visible outside of the loop). [`KernelBuilder::carry_next`] must follow in the
+    /// same scope.
+    ///
+    /// # Panics
+    /// When the innermost open scope is no loop.
+    pub fn carry(&mut self, init: Var) -> Var {
+        let dtype = self.dtype(init);
+        let (param, result) = (self.kernel.fresh_var(dtype), self.kernel.fresh_var(dtype));
+        match &mut self.scope().opened {
+            Opened::Loop { carried, .. } => carried.push(Carry { param, init, next: param, result }),
+            Opened::Root | Opened::If { .. } => panic!("a carried value belongs directly into a loop's body"),
+        }
+        param
+    }
+
+    /// States what the next iteration of the innermost open loop starts with instead of `param`, which [`KernelBuilder::carry`]
+    /// gave. Returns the variable that holds the last one after the loop.
+    ///
+    /// # Panics
+    /// When `param` is not a carried value of the innermost open scope.
+    pub fn carry_next(&mut self, param: Var, next: Var) -> Var {
+        let carry = match &mut self.scope().opened {
+            Opened::Loop { carried, .. } => carried.iter_mut().find(|c| c.param == param),
+            Opened::Root | Opened::If { .. } => None,
+        };
+        let carry = carry.expect("a carried value of the innermost loop");
+        carry.next = next;
+        carry.result
+    }
+
+    /// A serial loop that hands values from iteration to iteration: the closure takes those that an iteration starts with and
+    /// gives those of the next one; returns the last ones.
+    pub fn carry_loop(
+        &mut self,
+        extent: u64,
+        inits: &[Var],
+        body: impl FnOnce(&mut Self, AxisId, &[Var]) -> Vec<Var>,
+    ) -> Vec<Var> {
+        self.for_loop(extent, LoopKind::Serial, |b, axis| {
+            let params: Vec<Var> = inits.iter().map(|i| b.carry(*i)).collect();
+            let next = body(b, axis, &params);
+            params.iter().zip(next).map(|(p, n)| b.carry_next(*p, n)).collect()
+        })
+    }
+
     /// Opens an `If`; statements go into it until [`KernelBuilder::end`].
     pub fn begin_if(&mut self, cond: Var) {
         self.scopes.push(Scope { opened: Opened::If { cond }, stmts: vec![], consts: BTreeMap::new() });
@@ -223,8 +279,8 @@ impl KernelBuilder {
         assert!(self.scopes.len() > 1, "end() without an open loop or if");
         let scope = self.scopes.pop().expect("checked above");
         let stmt = match scope.opened {
-            Opened::Loop { axis, extent, kind, reductions } => {
-                Stmt::Loop(Loop { axis, extent, kind, reductions, body: scope.stmts })
+            Opened::Loop { axis, extent, kind, reductions, carried } => {
+                Stmt::Loop(Loop { axis, extent, kind, reductions, carried, body: scope.stmts })
             }
             Opened::If { cond } => Stmt::If { cond, then: scope.stmts },
             Opened::Root => unreachable!("the root scope is never popped here"),

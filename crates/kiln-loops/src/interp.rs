@@ -198,6 +198,7 @@ impl Machine<'_> {
 
     fn run_loop(&mut self, l: &Loop) -> Result<(), InterpError> {
         let mut folded: Vec<u64> = l.reductions.iter().map(|r| self.get(r.init)).collect::<Result<_, _>>()?;
+        let mut carried: Vec<u64> = l.carried.iter().map(|c| self.get(c.init)).collect::<Result<_, _>>()?;
         for i in 0..l.extent {
             let backwards = self.options.reverse && l.kind != LoopKind::Serial;
             self.axes[l.axis.0 as usize] = if backwards { l.extent - 1 - i } else { i };
@@ -205,7 +206,13 @@ impl Machine<'_> {
                 let locals = self.locals;
                 self.memory[locals..].iter_mut().for_each(|m| m.stored.fill(false));
             }
+            for (c, value) in l.carried.iter().zip(&carried) {
+                self.define(c.param, *value)?;
+            }
             self.block(&l.body)?;
+            for (c, value) in l.carried.iter().zip(&mut carried) {
+                *value = self.get(c.next)?;
+            }
             for (r, acc) in l.reductions.iter().zip(&mut folded) {
                 let v = self.get(r.value)?;
                 let t = self.type_of(r.result)?;
@@ -214,6 +221,9 @@ impl Machine<'_> {
         }
         for (r, acc) in l.reductions.iter().zip(folded) {
             self.define(r.result, acc)?;
+        }
+        for (c, value) in l.carried.iter().zip(carried) {
+            self.define(c.result, value)?;
         }
         Ok(())
     }

@@ -138,6 +138,20 @@ pub struct Reduction {
     pub value: Var,
 }
 
+/// A value handed from one iteration of a serial loop to the next: an accumulator that no [`Reduction`] describes. Never f16 or
+/// bf16.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct Carry {
+    /// The value that an iteration starts with, defined in the body.
+    pub param: Var,
+    /// What the first iteration starts with, from the enclosing scope.
+    pub init: Var,
+    /// What the next iteration starts with, visible at the end of the body.
+    pub next: Var,
+    /// `next` of the last iteration (`init` when there is none), defined after the loop in the enclosing scope.
+    pub result: Var,
+}
+
 /// A counted loop from 0 to `extent`.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub struct Loop {
@@ -149,6 +163,8 @@ pub struct Loop {
     pub kind: LoopKind,
     /// Values folded over the iterations.
     pub reductions: SmallVec<[Reduction; 1]>,
+    /// Values handed from iteration to iteration; only of serial loops.
+    pub carried: SmallVec<[Carry; 1]>,
     /// One iteration.
     pub body: Vec<Stmt>,
 }
@@ -245,21 +261,8 @@ impl Index {
 impl Const {
     /// A literal from f64, rounded to `dtype` (ints: truncated and saturated; bool: non-zero).
     pub fn from_f64(dtype: DType, v: f64) -> Const {
-        let bits = match dtype {
-            DType::F64 => v.to_bits(),
-            DType::F32 => u64::from((v as f32).to_bits()),
-            // Not through the `half` crate, which drops the low bits of an f64 before it rounds.
-            DType::F16 | DType::BF16 => crate::scalar::convert(dtype, DType::F64, v.to_bits()),
-            DType::Bool => u64::from(v != 0.0),
-            DType::I8 => u64::from(v as i8 as u8),
-            DType::I16 => u64::from(v as i16 as u16),
-            DType::I32 => u64::from(v as i32 as u32),
-            DType::I64 => v as i64 as u64,
-            DType::U8 => u64::from(v as u8),
-            DType::U16 => u64::from(v as u16),
-            DType::U32 => u64::from(v as u32),
-            DType::U64 => v as u64,
-        };
+        let scalar = kiln_ir::Tensor::scalar_of(dtype, v);
+        let bits = scalar.bytes().iter().rev().fold(0, |bits, b| bits << 8 | u64::from(*b));
         Const { dtype, bits }
     }
     /// An i64 literal, as indices use.

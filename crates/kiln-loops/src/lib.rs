@@ -1,7 +1,7 @@
 //! The loop IR: how one kernel computes.
 //!
 //! A [`Kernel`] is a loop nest over buffers of known size with affine loads and stores, scalar expressions in SSA form,
-//! reductions with a combiner, and local scratch. Shapes are concrete. Both code generators lower it and share its analyses.
+//! reductions with a combiner, values carried through serial loops, and local scratch. Shapes are concrete. Both code generators lower it and share its analyses.
 //! It knows neither graphs nor targets.
 
 pub mod analysis;
@@ -16,4 +16,7 @@ pub mod types;
 pub mod verify;
 
 pub use builder::KernelBuilder;
-pub use ir::{Access, AxisId, Buf, Const, Expr, Index, Kernel, Local, Loop, LoopKind, Param, Reduction, Stmt, Var};
+pub use types::{is_loop_type, legalized};
+pub use ir::{
+    Access, AxisId, Buf, Carry, Const, Expr, Index, Kernel, Local, Loop, LoopKind, Param, Reduction, Stmt, Var,
+};

@@ -21,15 +21,7 @@ fn int(dtype: DType, bits: u64) -> i128 {
         DType::I16 => i128::from(bits as i16),
         DType::I32 => i128::from(bits as i32),
         DType::I64 => i128::from(bits as i64),
-        DType::Bool
-        | DType::U8
-        | DType::U16
-        | DType::U32
-        | DType::U64
-        | DType::F16
-        | DType::BF16
-        | DType::F32
-        | DType::F64 => i128::from(bits),
+        _ => i128::from(bits),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Cleaning up a kernel in time linear in its size.
 //!
-//! One walk forwards drops loops without iterations (their reductions become `init`), inlines sequential loops of one iteration,
-//! moves what does not change out of loops, merges equal expressions, and folds literals into indices. One walk backwards drops
-//! what nothing uses. The order of stores, and the order in which a reduction folds, stay.
+//! One walk forwards drops loops without iterations (their results become `init`), inlines sequential loops of one iteration,
+//! moves what does not change out of loops, merges equal expressions, and folds literals into indices. Walks backwards (one, and
+//! one more for each carried value that only shows as used later) find what is used; the rest goes. The order of stores, and the order in which a reduction folds, stay.
 //!
 //! Loads move and merge only when the kernel never stores to their buffer. Nothing moves out of an `If` or out of the parallel
 //! loop.
@@ -29,7 +29,8 @@ pub fn simplify(kernel: &mut Kernel) {
     f.block(body);
     let body = f.close();
     let mut live = vec![false; kernel.vars.len()];
-    kernel.body = sweep(body, &mut live);
+    while mark(&body, &mut live).again {}
+    kernel.body = sweep(body, &live);
 }
 
 fn note_stores(stmts: &[Stmt], stored: &mut BTreeMap<Buf, ()>) {
@@ -178,15 +179,28 @@ impl Forward {
         for r in &mut l.reductions {
             r.init = self.name(r.init);
         }
+        for c in &mut l.carried {
+            c.init = self.name(c.init);
+        }
         if l.extent == 0 {
-            for r in &l.reductions {
-                self.renamed.insert(r.result, r.init);
-            }
+            self.renamed.extend(l.reductions.iter().map(|r| (r.result, r.init)));
+            self.renamed.extend(l.carried.iter().map(|c| (c.result, c.init)));
             return;
         }
+        // What every iteration hands on as it is.
+        l.carried.retain(|c| {
+            if c.next == c.param {
+                self.renamed.extend([(c.param, c.init), (c.result, c.init)]);
+            }
+            c.next != c.param
+        });
         if l.extent == 1 && l.kind != LoopKind::Parallel {
             self.ones.insert(l.axis, ());
+            self.renamed.extend(l.carried.iter().map(|c| (c.param, c.init)));
             self.block(l.body);
+            for c in &l.carried {
+                self.renamed.insert(c.result, self.name(c.next));
+            }
             for r in &l.reductions {
                 let value = self.name(r.value);
                 self.let_(r.result, Expr::Binary(r.op.binary(), r.init, value));
@@ -196,8 +210,13 @@ impl Forward {
         let here = self.scopes.len();
         self.open(l.kind == LoopKind::Parallel);
         self.axis_level.insert(l.axis, here);
+        self.level.extend(l.carried.iter().map(|c| (c.param, here)));
         self.block(l.body);
         l.body = self.close();
+        for c in &mut l.carried {
+            c.next = self.name(c.next);
+            self.level.insert(c.result, here - 1);
+        }
         for r in &mut l.reductions {
             r.value = self.name(r.value);
             self.level.insert(r.result, here - 1);
@@ -206,42 +225,84 @@ impl Forward {
     }
 }
 
-/// Drops definitions, reductions, loops and ifs without effect.
-fn sweep(stmts: Vec<Stmt>, live: &mut [bool]) -> Vec<Stmt> {
-    let mut kept = vec![];
-    for s in stmts.into_iter().rev() {
+/// What one walk over statements found.
+#[derive(Default)]
+struct Marked {
+    /// They store something.
+    effects: bool,
+    /// A carried value was used after what it comes from had been passed.
+    again: bool,
+}
+
+/// Marks the variables that stores need, from the last statement to the first.
+fn mark(stmts: &[Stmt], live: &mut [bool]) -> Marked {
+    let mut found = Marked::default();
+    for s in stmts.iter().rev() {
         match s {
             Stmt::Let { var, expr } => {
                 if live[var.0 as usize] {
                     expr.for_each_operand(|v| live[v.0 as usize] = true);
-                    kept.push(Stmt::Let { var, expr });
                 }
             }
-            Stmt::Store { buf, index, value } => {
+            Stmt::Store { index, value, .. } => {
+                found.effects = true;
                 live[value.0 as usize] = true;
                 index.dynamic.iter().for_each(|d| live[d.0.0 as usize] = true);
-                kept.push(Stmt::Store { buf, index, value });
             }
+            Stmt::If { cond, then } => {
+                let inside = mark(then, live);
+                live[cond.0 as usize] |= inside.effects;
+                found.effects |= inside.effects;
+                found.again |= inside.again;
+            }
+            Stmt::Loop(l) => {
+                for r in &l.reductions {
+                    if live[r.result.0 as usize] {
+                        live[r.value.0 as usize] = true;
+                        live[r.init.0 as usize] = true;
+                    }
+                }
+                for c in &l.carried {
+                    live[c.next.0 as usize] |= live[c.result.0 as usize] || live[c.param.0 as usize];
+                }
+                let inside = mark(&l.body, live);
+                found.effects |= inside.effects;
+                found.again |= inside.again;
+                for c in &l.carried {
+                    let used = live[c.result.0 as usize] || live[c.param.0 as usize];
+                    live[c.init.0 as usize] |= used;
+                    found.again |= used && !live[c.next.0 as usize];
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Drops definitions, reductions, carried values, loops and ifs without effect.
+fn sweep(stmts: Vec<Stmt>, live: &[bool]) -> Vec<Stmt> {
+    let is_live = |v: Var| live[v.0 as usize];
+    let mut kept = Vec::with_capacity(stmts.len());
+    for s in stmts {
+        match s {
+            Stmt::Let { var, expr } if is_live(var) => kept.push(Stmt::Let { var, expr }),
+            Stmt::Let { .. } => {}
+            Stmt::Store { buf, index, value } => kept.push(Stmt::Store { buf, index, value }),
             Stmt::If { cond, then } => {
                 let then = sweep(then, live);
                 if !then.is_empty() {
-                    live[cond.0 as usize] = true;
                     kept.push(Stmt::If { cond, then });
                 }
             }
             Stmt::Loop(mut l) => {
-                l.reductions.retain(|r| live[r.result.0 as usize]);
-                for r in &l.reductions {
-                    live[r.value.0 as usize] = true;
-                    live[r.init.0 as usize] = true;
-                }
+                l.reductions.retain(|r| is_live(r.result));
+                l.carried.retain(|c| is_live(c.result) || is_live(c.param));
                 l.body = sweep(l.body, live);
-                if !l.body.is_empty() || !l.reductions.is_empty() {
+                if !l.body.is_empty() || !l.reductions.is_empty() || !l.carried.is_empty() {
                     kept.push(Stmt::Loop(l));
                 }
             }
         }
     }
-    kept.reverse();
     kept
 }

@@ -3,6 +3,19 @@
 use crate::ir::{Buf, Expr, Kernel, Var};
 use kiln_ir::{BinaryOp, DType, UnaryOp};
 
+/// True for the dtypes that kernels compute with: bool, i8 to u64, f16, bf16, f32, f64. Type legalization rewrites the others.
+pub const fn is_loop_type(dtype: DType) -> bool {
+    dtype.bits() >= 8 && dtype.mini_format().is_none() && !dtype.is_complex()
+}
+
+/// Where a code generator meets a dtype that [`is_loop_type`] denies.
+///
+/// # Panics
+/// Always: the kernel verifier refuses such kernels before.
+pub fn legalized(dtype: DType) -> ! {
+    panic!("{dtype} is legalized before kernels are made")
+}
+
 impl Kernel {
     /// The dtype of a variable, `None` for a variable that the kernel never declared.
     pub fn var_type(&self, var: Var) -> Option<DType> {

@@ -15,9 +15,11 @@
 //! 8. Iterations of parallel and vector loops do not store to the same element: the index of a store moves with the axis
 //!    (local scratch belongs to one iteration of the parallel loop), unless the loop has less than two iterations.
 //! 9. A stored value has the buffer's dtype; a condition is bool; a reduction's operator accepts its type.
+//! 10. Only serial loops carry values. A carried value has one type (not f16 or bf16) from `init`, visible around the loop, over
+//!     `param`, defined in the body, and `next`, visible at its end, to `result`, defined after the loop.
 
 use crate::analysis::Lanes;
-use crate::ir::{Access, AxisId, Buf, Expr, Index, Kernel, Loop, LoopKind, Stmt, Var};
+use crate::ir::{Access, AxisId, Buf, Carry, Expr, Index, Kernel, Loop, LoopKind, Stmt, Var};
 use crate::types::{binary_accepts, check_expr};
 use kiln_ir::DType;
 use std::fmt;
@@ -75,6 +77,11 @@ pub fn verify(kernel: &Kernel) -> Result<(), Vec<VerifyError>> {
         lanes: None,
         errors: vec![],
     };
+    let types = kernel.vars.iter().copied();
+    let buffers = kernel.params.iter().map(|p| p.dtype).chain(kernel.locals.iter().map(|l| l.dtype));
+    if let Some(t) = types.chain(buffers).find(|t| !crate::is_loop_type(*t)) {
+        v.error(1, format!("kernels have no elements of type {t}"));
+    }
     v.block(&kernel.body, true);
     if v.errors.is_empty() { Ok(()) } else { Err(v.errors) }
 }
@@ -95,8 +102,13 @@ impl Verifier<'_> {
         }
     }
 
-    fn scoped(&mut self, stmts: &[Stmt], then: impl FnOnce(&mut Self)) {
+    fn scoped(&mut self, params: &[Carry], stmts: &[Stmt], then: impl FnOnce(&mut Self)) {
         let start = self.defined.len();
+        for c in params {
+            if let Some(t) = self.kernel.var_type(c.init) {
+                self.define(c.param, t);
+            }
+        }
         self.block(stmts, false);
         then(self);
         for v in self.defined.drain(start..) {
@@ -128,9 +140,6 @@ impl Verifier<'_> {
                     self.define(var, t);
                 }
             }
-        }
-        if let Some(lanes) = &mut self.lanes {
-            lanes.define(var, expr);
         }
     }
 
@@ -249,7 +258,7 @@ impl Verifier<'_> {
         if self.lanes.as_ref().is_some_and(|l| l.varies(cond)) {
             self.error(7, format!("the condition %{} of an if differs between lanes", cond.0));
         }
-        self.scoped(then, |_| ());
+        self.scoped(&[], then, |_| ());
     }
 
     fn loop_(&mut self, l: &Loop, alone: bool) {
@@ -271,13 +280,20 @@ impl Verifier<'_> {
             LoopKind::Vector if in_vector => self.error(7, format!("vector loop i{} is inside of another", l.axis.0)),
             LoopKind::Vector | LoopKind::Serial => {}
         }
+        if l.kind != LoopKind::Serial && !l.carried.is_empty() {
+            self.error(10, format!("loop i{} carries values but is not serial", l.axis.0));
+        }
         l.reductions.iter().for_each(|r| self.used(r.init));
+        l.carried.iter().for_each(|c| self.used(c.init));
         self.loops.push(Open { axis: l.axis, extent: l.extent, kind: l.kind });
         let starts_vector = l.kind == LoopKind::Vector && !in_vector;
         if starts_vector {
-            self.lanes = Some(Lanes::new(self.kernel, l.axis));
+            self.lanes = Some(Lanes::of(self.kernel, l));
         }
-        self.scoped(&l.body, |v| l.reductions.iter().for_each(|r| v.used(r.value)));
+        self.scoped(&l.carried, &l.body, |v| {
+            l.reductions.iter().for_each(|r| v.used(r.value));
+            l.carried.iter().for_each(|c| v.used(c.next));
+        });
         self.loops.pop();
         if starts_vector {
             self.lanes = None;
@@ -285,13 +301,28 @@ impl Verifier<'_> {
         for r in &l.reductions {
             self.reduction(r);
         }
+        for c in &l.carried {
+            self.carry(c);
+        }
+    }
+
+    fn carry(&mut self, c: &Carry) {
+        let (init, next) = (self.kernel.var_type(c.init), self.kernel.var_type(c.next));
+        if let (Some(i), Some(n)) = (init, next) {
+            if i != n {
+                self.error(10, format!("a carried value is %{} of {i} first and %{} of {n} next", c.init.0, c.next.0));
+            }
+            if matches!(i, DType::F16 | DType::BF16) {
+                self.error(10, format!("%{} of {i} is carried; carry it as f32", c.init.0));
+            }
+        }
+        if let Some(t) = init {
+            self.define(c.result, t);
+        }
     }
 
     fn reduction(&mut self, r: &crate::ir::Reduction) {
         let kernel = self.kernel;
-        if let Some(lanes) = &mut self.lanes {
-            lanes.define_reduction(r);
-        }
         let (init, value) = (kernel.var_type(r.init), kernel.var_type(r.value));
         if let (Some(i), Some(v)) = (init, value) {
             if i != v {

@@ -4,7 +4,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 use kiln_ir::DType;
 use kiln_ir::op::Reducer;
-use kiln_loops::{AxisId, Loop, LoopKind, Reduction, Stmt};
+use kiln_loops::{AxisId, Carry, Loop, LoopKind, Reduction, Stmt, Var};
 use smallvec::SmallVec;
 
 use super::LANES;
@@ -37,8 +37,8 @@ impl<'a> Emit<'a> {
         if l.kind != LoopKind::Parallel {
             return self.body(&kernel.body);
         }
-        if !l.reductions.is_empty() {
-            return invalid("a parallel loop has reductions");
+        if !l.reductions.is_empty() || !l.carried.is_empty() {
+            return invalid("a parallel loop has reductions or carries values");
         }
         match self.plan.vector.get(&l.axis) {
             Some(plan) => self.vector_loop(l, plan, Span::Running(start, end)),
@@ -71,25 +71,55 @@ impl<'a> Emit<'a> {
                 false => carried.push(self.scalar(r.init)?),
             }
         }
+        let folded = carried.len();
+        for c in &l.carried {
+            self.check_carry(c)?;
+            match self.in_lanes(c.result) {
+                true => carried.extend(self.lanes(c.init)?),
+                false => carried.push(self.scalar(c.init)?),
+            }
+        }
         let mut body = |emit: &mut Emit<'a>, carried: &[Value]| {
+            emit.define_carried(l.carried.iter().map(|c| c.param), &carried[folded..])?;
             emit.body(&l.body)?;
-            emit.fold_in(&l.reductions, carried)
+            let mut next = emit.fold_in(&l.reductions, &carried[..folded])?;
+            for c in &l.carried {
+                match emit.in_lanes(c.param) {
+                    true => next.extend(emit.lanes(c.next)?),
+                    false => next.push(emit.scalar(c.next)?),
+                }
+            }
+            Ok(next)
         };
         let unroll = l.extent <= UNROLL_ITERATIONS && l.extent as usize * statements(&l.body) <= UNROLL_STATEMENTS;
         let carried = match unroll {
             true => self.written_out(l.axis, extent, carried, &mut body)?,
             false => self.range(l.axis, Span::Known(0, extent), 1, &l.body, carried, &mut body)?.1,
         };
-        let mut rest = carried.as_slice();
-        for r in &l.reductions {
-            let dtype = self.dtype(r.result)?;
-            let count = if self.in_lanes(r.result) { self.register_count(dtype) } else { 1 };
+        let results = l.reductions.iter().map(|r| r.result).chain(l.carried.iter().map(|c| c.result));
+        self.define_carried(results, &carried)
+    }
+
+    /// Defines variables from the values of a block, one after the other.
+    fn define_carried(&mut self, vars: impl Iterator<Item = Var>, values: &[Value]) -> Result<(), Fault> {
+        let mut rest = values;
+        for var in vars {
+            let in_lanes = self.in_lanes(var);
+            let count = if in_lanes { self.register_count(self.dtype(var)?) } else { 1 };
             let (own, others) = rest.split_at(count);
             rest = others;
-            match self.in_lanes(r.result) {
-                true => self.define_lanes(r.result, SmallVec::from_slice(own)),
-                false => self.define_scalar(r.result, own[0])?,
+            match in_lanes {
+                true => self.define_lanes(var, SmallVec::from_slice(own)),
+                false => self.define_scalar(var, own[0])?,
             }
+        }
+        Ok(())
+    }
+
+    fn check_carry(&self, c: &Carry) -> Result<(), Fault> {
+        let dtype = self.dtype(c.param)?;
+        if [c.init, c.next, c.result].iter().any(|&v| self.dtype(v).ok() != Some(dtype)) {
+            return invalid(format!("carried variable {} mixes dtypes", c.param.0));
         }
         Ok(())
     }
@@ -125,6 +155,9 @@ impl<'a> Emit<'a> {
 
     /// A loop in lanes.
     fn vector_loop(&mut self, l: &'a Loop, plan: &'a VectorPlan, span: Span) -> Result<(), Fault> {
+        if !l.carried.is_empty() {
+            return invalid("a vector loop carries values");
+        }
         for &var in &plan.splat_outer {
             let (dtype, scalar) = (self.dtype(var)?, self.scalar(var)?);
             let splat = self.spread(dtype, scalar);
@@ -382,5 +415,6 @@ fn identity(op: Reducer, dtype: DType) -> u64 {
             Reducer::Multiply => 1,
             Reducer::And | Reducer::Minimum => ones,
         },
+        other => kiln_loops::legalized(other),
     }
 }

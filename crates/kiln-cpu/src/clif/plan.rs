@@ -93,9 +93,14 @@ impl Plan {
 
     /// Finds varying variables of the loop; false (and nothing recorded) when it cannot run in lanes.
     fn vectorize(&mut self, kernel: &Kernel, l: &Loop) -> bool {
-        let mut walk = Walk { axis: l.axis, kernel, plan: self, weight: 0, wide: 0, nested: false, defined: vec![] };
-        let possible = walk.body(&l.body);
-        let (weight, wide, nested, defined) = (walk.weight, walk.wide, walk.nested, walk.defined);
+        let (mut possible, mut again) = (true, true);
+        let (mut weight, mut wide, mut nested, mut defined) = (0, 0, false, vec![]);
+        // Once more whenever a carried value turned out to vary; each time at least one more of them.
+        while possible && again {
+            let mut walk = Walk::new(kernel, self, l.axis);
+            possible = walk.body(&l.body);
+            (weight, wide, nested, defined, again) = (walk.weight, walk.wide, walk.nested, walk.defined, walk.again);
+        }
         if !possible {
             for var in defined {
                 self.varying[var.0 as usize] = false;
@@ -166,10 +171,16 @@ struct Walk<'a> {
     wide: usize,
     /// There is a loop inside.
     nested: bool,
+    /// A carried value turned out to vary after what it flows into was looked at.
+    again: bool,
     defined: Vec<Var>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(kernel: &'a Kernel, plan: &'a mut Plan, axis: AxisId) -> Walk<'a> {
+        Walk { axis, kernel, plan, weight: 0, wide: 0, nested: false, again: false, defined: vec![] }
+    }
+
     fn body(&mut self, body: &[Stmt]) -> bool {
         body.iter().all(|stmt| self.stmt(stmt))
     }
@@ -189,8 +200,20 @@ impl Walk<'_> {
             }
             Stmt::Loop(l) => {
                 self.nested = true;
+                for c in &l.carried {
+                    let varying = self.plan.is_varying(c.param) || self.plan.is_varying(c.init);
+                    self.define(c.param, varying);
+                }
                 if l.kind == LoopKind::Parallel || !self.body(&l.body) {
                     return false;
+                }
+                for c in &l.carried {
+                    let varying = self.plan.is_varying(c.next);
+                    if varying && !self.plan.is_varying(c.param) {
+                        self.plan.varying[c.param.0 as usize] = true;
+                        self.again = true;
+                    }
+                    self.define(c.result, varying || self.plan.is_varying(c.param));
                 }
                 for r in &l.reductions {
                     let varying = self.plan.is_varying(r.value) || self.plan.is_varying(r.init);
@@ -263,6 +286,10 @@ impl Needs<'_> {
                             self.vector(r.init);
                             self.vector(r.value);
                         }
+                    }
+                    for c in l.carried.iter().filter(|c| self.plan.is_varying(c.result)).copied().collect::<Vec<_>>() {
+                        self.vector(c.init);
+                        self.vector(c.next);
                     }
                 }
                 Stmt::If { then, .. } => self.body(then),

@@ -15,6 +15,7 @@ pub(super) fn suffix(t: DType) -> &'static str {
         DType::U64 => "u64",
         DType::F32 => "f32",
         DType::F64 => "f64",
+        other => kiln_loops::legalized(other),
     }
 }
 
@@ -99,6 +100,7 @@ impl Emitter<'_> {
             DType::U8 => self.line(&format!("and.b32 {d}, {d}, 255;")),
             DType::U16 | DType::F16 | DType::BF16 => self.line(&format!("and.b32 {d}, {d}, 65535;")),
             DType::Bool | DType::I32 | DType::I64 | DType::U32 | DType::U64 | DType::F32 | DType::F64 => {}
+            other => kiln_loops::legalized(other),
         }
     }
 
@@ -346,5 +348,6 @@ fn memory_type(t: DType) -> &'static str {
         DType::U64 => "u64",
         DType::F32 => "f32",
         DType::F64 => "f64",
+        other => kiln_loops::legalized(other),
     }
 }

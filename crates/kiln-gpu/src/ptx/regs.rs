@@ -28,6 +28,7 @@ impl Class {
             DType::I8 | DType::I16 | DType::I32 | DType::U8 | DType::U16 | DType::U32 | DType::F16 | DType::BF16 => {
                 Class::B32
             }
+            other => kiln_loops::legalized(other),
         }
     }
 

@@ -121,7 +121,7 @@ impl Emitter<'_> {
         }
     }
 
-    /// A counted loop; folds go on from their start value.
+    /// A counted loop; folds and carried values go on from their start value.
     fn serial(&mut self, l: &Loop) {
         let mut folds = vec![];
         for r in &l.reductions {
@@ -131,6 +131,15 @@ impl Emitter<'_> {
             self.move_to(&acc, Class::of(t), &init);
             folds.push(acc);
         }
+        let mut carried = vec![];
+        for c in &l.carried {
+            let init = self.operand(c.init);
+            let class = Class::of(self.dtype(c.param));
+            let register = self.reg(class);
+            self.move_to(&register, class, &init);
+            self.set(c.param, Value::Register(register.clone()));
+            carried.push(register);
+        }
         let i = self.reg(Class::B32);
         let start = self.label();
         if l.extent > 0 {
@@ -138,6 +147,7 @@ impl Emitter<'_> {
             self.place(&start);
             self.axes.insert(l.axis, i.clone());
             self.block(&l.body);
+            self.hand_on(l, &carried);
             for (r, acc) in l.reductions.iter().zip(&folds) {
                 let v = self.operand(r.value);
                 self.binary(acc, r.op.binary(), self.dtype(r.result), acc, &v);
@@ -146,6 +156,27 @@ impl Emitter<'_> {
         }
         for (r, acc) in l.reductions.iter().zip(folds) {
             self.set(r.result, Value::Register(acc));
+        }
+        for (c, register) in l.carried.iter().zip(carried) {
+            self.set(c.result, Value::Register(register));
+        }
+    }
+
+    /// Moves what the next iteration starts with into place, all at once: a value may come from the place of another.
+    fn hand_on(&mut self, l: &Loop, places: &[String]) {
+        let mut next: Vec<String> = vec![];
+        for c in &l.carried {
+            let mut from = self.operand(c.next);
+            if places.contains(&from) {
+                let class = Class::of(self.dtype(c.param));
+                let copy = self.reg(class);
+                self.move_to(&copy, class, &from);
+                from = copy;
+            }
+            next.push(from);
+        }
+        for ((c, place), from) in l.carried.iter().zip(places).zip(next) {
+            self.move_to(place, Class::of(self.dtype(c.param)), &from);
         }
     }
 

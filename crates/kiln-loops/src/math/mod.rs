@@ -199,9 +199,15 @@ impl Expander<'_> {
                 r.op = bool_reducer(r.op);
             }
         }
+        for c in &mut l.carried {
+            c.init = self.name(c.init);
+        }
         l.body = self.block(l.body);
         for r in &mut l.reductions {
             r.value = self.name(r.value);
+        }
+        for c in &mut l.carried {
+            c.next = self.name(c.next);
         }
         l
     }

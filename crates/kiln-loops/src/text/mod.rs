@@ -16,7 +16,16 @@
 //! }
 //! ```
 //!
-//! Other statements: `serial i2 < 4 { .. }`, `if %3 { .. }`. Expressions: `const 1.5`, `const 0x7fc00000` (bits),
+//! Other statements: `serial i2 < 4 { .. }`, `if %3 { .. }`, and serial loops that carry values:
+//!
+//! ```text
+//!     serial i2 < 4 carry %3: f32 = %0, %4: i64 = %1 {
+//!       ...
+//!     } yield %7: f32 = %5, %8: i64 = %6
+//! ```
+//!
+//! where the body starts with `%3` and `%4` (at first `%0` and `%1`), hands on `%5` and `%6`, and the last of them are `%7` and
+//! `%8`. Expressions: `const 1.5`, `const 0x7fc00000` (bits),
 //! `load l0[3*i0 - i1 + 2*%4 + 7]`, `axis i0`, every unary and binary operator by its StableHLO name (`tanh %1`, `add %1, %2`),
 //! `compare LT %1, %2`, `select %3, %1, %2`, `convert %1`, `bitcast %1`, `fma %1, %2, %0`. The type after the colon is the
 //! result's. Variables that nothing defines are listed as `unused %5: f32`. `//` starts a comment.

@@ -1,7 +1,9 @@
 //! Parsing.
 
 use super::lex::{Kind, ParseError, Token, tokens};
-use crate::ir::{Access, AxisId, Buf, Const, Expr, Index, Kernel, Local, Loop, LoopKind, Param, Reduction, Stmt, Var};
+use crate::ir::{
+    Access, AxisId, Buf, Carry, Const, Expr, Index, Kernel, Local, Loop, LoopKind, Param, Reduction, Stmt, Var,
+};
 use kiln_ir::op::{CompareDirection, Reducer};
 use kiln_ir::{BinaryOp, DType, UnaryOp};
 use smallvec::SmallVec;
@@ -258,6 +260,7 @@ impl Parser {
         let axis = AxisId(self.prefixed('i', "an axis")?);
         self.symbol('<')?;
         let extent = self.integer("the number of iterations")?;
+        let starts = self.handed("carry")?;
         self.symbol('{')?;
         let body = self.block()?;
         let mut reductions = SmallVec::new();
@@ -268,7 +271,32 @@ impl Parser {
                 reductions.push(self.reduction()?);
             }
         }
-        Ok(Stmt::Loop(Loop { axis, extent, kind, reductions, body }))
+        let before = self.at;
+        let ends = self.handed("yield")?;
+        if ends.len() != starts.len() {
+            self.at = before;
+            return self.error(format!("the loop carries {} values but yields {}", starts.len(), ends.len()));
+        }
+        let carry = |((param, init), (result, next))| Carry { param, init, next, result };
+        let carried = starts.into_iter().zip(ends).map(carry).collect();
+        Ok(Stmt::Loop(Loop { axis, extent, kind, reductions, carried, body }))
+    }
+
+    /// `carry %1: f32 = %0, ...`, or nothing.
+    fn handed(&mut self, word: &str) -> Result<Vec<(Var, Var)>> {
+        let mut list = vec![];
+        if !matches!(self.peek(), Kind::Word(w) if w == word) {
+            return Ok(list);
+        }
+        loop {
+            self.at += 1;
+            let (defined, _) = self.definition()?;
+            self.symbol('=')?;
+            list.push((defined, self.var()?));
+            if *self.peek() != Kind::Symbol(',') {
+                return Ok(list);
+            }
+        }
     }
 
     fn reduction(&mut self) -> Result<Reduction> {

@@ -147,7 +147,17 @@ impl Printer<'_> {
                         LoopKind::Serial => "serial",
                         LoopKind::Vector => "vector",
                     };
-                    self.line(&format!("{kind} i{} < {} {{", l.axis.0, l.extent));
+                    let carried: Vec<String> = l
+                        .carried
+                        .iter()
+                        .map(|c| {
+                            let d = self.definition(c.param);
+                            format!("{d} = %{}", c.init.0)
+                        })
+                        .collect();
+                    let carry =
+                        if carried.is_empty() { String::new() } else { format!(" carry {}", carried.join(", ")) };
+                    self.line(&format!("{kind} i{} < {}{carry} {{", l.axis.0, l.extent));
                     self.nested(&l.body);
                     let folds: Vec<String> = l
                         .reductions
@@ -157,8 +167,21 @@ impl Printer<'_> {
                             format!("{d} = {}(%{}, %{})", r.op.name(), r.init.0, r.value.0)
                         })
                         .collect();
-                    let end =
-                        if folds.is_empty() { "}".to_string() } else { format!("}} reduce {}", folds.join(", ")) };
+                    let results: Vec<String> = l
+                        .carried
+                        .iter()
+                        .map(|c| {
+                            let d = self.definition(c.result);
+                            format!("{d} = %{}", c.next.0)
+                        })
+                        .collect();
+                    let mut end = "}".to_string();
+                    if !folds.is_empty() {
+                        end += &format!(" reduce {}", folds.join(", "));
+                    }
+                    if !results.is_empty() {
+                        end += &format!(" yield {}", results.join(", "));
+                    }
                     self.line(&end);
                 }
             }

@@ -72,7 +72,14 @@ impl Emitter<'_> {
                 *value = result;
             }
             stmts = out;
-            stmts.push(Stmt::Loop(Loop { axis: *axis, extent: *extent as u64, kind, reductions, body: inside }));
+            stmts.push(Stmt::Loop(Loop {
+                axis: *axis,
+                extent: *extent as u64,
+                kind,
+                reductions,
+                carried: smallvec::SmallVec::new(),
+                body: inside,
+            }));
         }
         identities.extend(stmts);
         identities
@@ -178,7 +185,10 @@ impl Emitter<'_> {
                     Stmt::Let { var, .. } => {
                         varying.insert(*var);
                     }
-                    Stmt::Loop(l) => varying.extend(l.reductions.iter().map(|r| r.result)),
+                    Stmt::Loop(l) => {
+                        varying.extend(l.reductions.iter().map(|r| r.result));
+                        varying.extend(l.carried.iter().map(|c| c.result));
+                    }
                     Stmt::Store { .. } | Stmt::If { .. } => {}
                 }
                 inside.push(s);
@@ -374,6 +384,7 @@ fn depends(s: &Stmt, axis: AxisId, varying: &HashSet<Var>, volatile: &BTreeSet<B
         Stmt::Store { .. } | Stmt::If { .. } => true,
         Stmt::Loop(l) => {
             l.reductions.iter().any(|r| varying.contains(&r.init) || varying.contains(&r.value))
+                || l.carried.iter().any(|c| varying.contains(&c.init) || varying.contains(&c.next))
                 || l.body.iter().any(|s| depends(s, axis, varying, volatile))
         }
     }
@@ -454,8 +465,10 @@ fn sweep(stmts: &mut Vec<Stmt>, used: &mut HashSet<Var>, loaded: &HashSet<Buf>) 
                 for r in &l.reductions {
                     used.extend([r.init, r.value]);
                 }
+                // Simplification finds out which carried values nothing needs.
+                used.extend(l.carried.iter().flat_map(|c| [c.init, c.next]));
                 sweep(&mut l.body, used, loaded);
-                !l.body.is_empty() || !l.reductions.is_empty()
+                !l.body.is_empty() || !l.reductions.is_empty() || !l.carried.is_empty()
             }
             Stmt::If { cond, then } => {
                 sweep(then, used, loaded);
