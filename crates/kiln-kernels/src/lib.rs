@@ -14,17 +14,21 @@ pub mod conv;
 pub mod dot;
 mod dtype;
 mod element;
+pub mod fft;
 mod gemm;
 pub mod half_bits;
 mod library;
 mod parallel;
 pub mod pool;
+mod simd;
 mod span;
+mod trig;
 
 pub use abi::{EntryFn, KernelFn, LibraryCallSite, LibraryFn, RunContext};
 pub use conv::{ConvDim, ConvParams};
 pub use dot::{BatchDim, DotParams};
 pub use dtype::KernelDType;
+pub use fft::{FftParams, FftTransform};
 #[doc(hidden)]
 pub use gemm::isa::{Isa, with_isa};
 pub use library::LibraryOp;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::abi::LibraryFn;
 use crate::conv::{self, ConvParams};
 use crate::dot::{self, DotParams};
+use crate::fft::{self, FftParams};
 
 /// One library kernel with its parameters. Serializable: a program or artifact holds its call sites as these.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
@@ -18,6 +19,8 @@ pub enum LibraryOp {
     Dot(DotParams),
     /// Convolution. Operands: lhs, rhs, out (output), workspace.
     Convolution(ConvParams),
+    /// Fourier transform. Operands: operand, result (output), tables, workspace.
+    Fft(FftParams),
 }
 
 impl LibraryOp {
@@ -26,6 +29,7 @@ impl LibraryOp {
         match self {
             LibraryOp::Dot(_) => dot::run_dot,
             LibraryOp::Convolution(_) => conv::run_convolution,
+            LibraryOp::Fft(_) => fft::run_fft,
         }
     }
 
@@ -35,6 +39,7 @@ impl LibraryOp {
         match self {
             LibraryOp::Dot(params) => (&raw const *params).cast(),
             LibraryOp::Convolution(params) => (&raw const *params).cast(),
+            LibraryOp::Fft(params) => (&raw const *params).cast(),
         }
     }
 
@@ -46,6 +51,25 @@ impl LibraryOp {
         match self {
             LibraryOp::Dot(params) => params.workspace_bytes(),
             LibraryOp::Convolution(params) => params.workspace_bytes(),
+            LibraryOp::Fft(params) => params.workspace_bytes(),
+        }
+    }
+
+    /// Bytes of [`LibraryOp::tables`].
+    pub fn table_bytes(&self) -> usize {
+        match self {
+            LibraryOp::Dot(_) | LibraryOp::Convolution(_) => 0,
+            LibraryOp::Fft(params) => params.table_bytes(),
+        }
+    }
+
+    /// Constants that the compiler computes from the parameters and that the kernel reads as an operand after its outputs,
+    /// 64-byte aligned; empty: none is passed. Kernels only compute with their values: wrong ones give wrong results,
+    /// never a wrong access.
+    pub fn tables(&self) -> Vec<u8> {
+        match self {
+            LibraryOp::Dot(_) | LibraryOp::Convolution(_) => Vec::new(),
+            LibraryOp::Fft(params) => params.tables(),
         }
     }
 
@@ -54,6 +78,7 @@ impl LibraryOp {
         match self {
             LibraryOp::Dot(_) => "dot_general",
             LibraryOp::Convolution(_) => "convolution",
+            LibraryOp::Fft(_) => "fft",
         }
     }
 
@@ -62,6 +87,7 @@ impl LibraryOp {
         match self {
             LibraryOp::Dot(params) => params.flops(),
             LibraryOp::Convolution(params) => params.flops(),
+            LibraryOp::Fft(params) => params.flops(),
         }
     }
 
@@ -73,30 +99,32 @@ impl LibraryOp {
         match self {
             LibraryOp::Dot(params) => params.validate(),
             LibraryOp::Convolution(params) => params.validate(),
+            LibraryOp::Fft(params) => params.validate(),
         }
     }
 
     /// Proves that every access of the kernel stays inside its operands, given their sizes in bytes in the order of
-    /// the call (inputs, outputs, then the workspace if [`LibraryOp::workspace_bytes`] is not 0). Includes
+    /// the call (inputs, outputs, then the tables and the workspace where their sizes are not 0). Includes
     /// [`LibraryOp::validate`]. A program from an untrusted file may be run only after this.
     ///
     /// # Errors
     /// Names the operand with what it needs and what it has.
     pub fn check_bounds(&self, operand_bytes: &[usize]) -> Result<(), String> {
         self.validate().map_err(|message| format!("{}: {message}", self.name()))?;
-        let operands = match self {
-            LibraryOp::Dot(params) => params.operand_bytes(),
-            LibraryOp::Convolution(params) => params.operand_bytes(),
+        let mut needed = match self {
+            LibraryOp::Dot(params) => params.operand_bytes().map(Vec::from),
+            LibraryOp::Convolution(params) => params.operand_bytes().map(Vec::from),
+            LibraryOp::Fft(params) => params.operand_bytes(),
         }
         .map_err(|message| format!("{}: {message}", self.name()))?;
-        let workspace = self.workspace_bytes();
-        let needed = operands.iter().copied().chain((workspace > 0).then_some(("workspace", workspace)));
-        let expected = operands.len() + usize::from(workspace > 0);
+        let extra = [("tables", self.table_bytes()), ("workspace", self.workspace_bytes())];
+        needed.extend(extra.into_iter().filter(|&(_, bytes)| bytes > 0));
+        let expected = needed.len();
         if operand_bytes.len() < expected {
             let found = operand_bytes.len();
             return Err(format!("{}: {expected} operands are needed, {found} are given", self.name()));
         }
-        for ((name, needed), &found) in needed.zip(operand_bytes) {
+        for ((name, needed), &found) in needed.into_iter().zip(operand_bytes) {
             if needed > found {
                 let op = self.name();
                 return Err(format!("{op}: {name} needs {needed} bytes, the operand has {found}"));

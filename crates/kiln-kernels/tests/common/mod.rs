@@ -228,6 +228,42 @@ pub fn call(op: &LibraryOp, a: &Values, b: &Values, c: &mut Values, pool: Option
     unsafe { op.function()(&ctx, op.params_ptr(), bufs.as_ptr()) };
 }
 
+/// Calls a kernel with any inputs through the ABI, with its tables and workspace.
+pub fn call_with_tables(op: &LibraryOp, inputs: &[&Values], out: &mut Values, pool: Option<&ThreadPool>) {
+    let tables = op.tables();
+    assert_eq!(tables.len(), op.table_bytes());
+    let workspace_bytes = op.workspace_bytes();
+    assert_eq!(workspace_bytes % 64, 0, "whole cache lines: {op:?}");
+    // Aligned like the program's constants.
+    let mut words = vec![[0u64; 8]; tables.len().div_ceil(64)];
+    for (word, bytes) in words.as_flattened_mut().iter_mut().zip(tables.chunks_exact(8)) {
+        *word = u64::from_ne_bytes(bytes.try_into().expect("eight bytes"));
+    }
+    let mut workspace = Values::bytes(workspace_bytes);
+    workspace.as_bytes_mut().fill(0xff);
+    let mut sizes: Vec<usize> = inputs.iter().map(|input| input.as_bytes().len()).collect();
+    sizes.push(out.as_bytes().len());
+    sizes.extend([tables.len(), workspace_bytes].into_iter().filter(|&bytes| bytes > 0));
+    op.check_bounds(&sizes).expect("operands in bounds");
+    let mut bufs: Vec<*mut u8> = inputs.iter().map(|input| input.as_bytes().as_ptr().cast_mut()).collect();
+    bufs.push(out.as_bytes_mut().as_mut_ptr());
+    if !tables.is_empty() {
+        bufs.push(words.as_mut_ptr().cast());
+    }
+    if workspace_bytes > 0 {
+        bufs.push(workspace.as_bytes_mut().as_mut_ptr());
+    }
+    let ctx = RunContext {
+        buffers: core::ptr::null(),
+        kernels: core::ptr::null(),
+        calls: core::ptr::null(),
+        parallel_for: abi::parallel_for,
+        pool: pool.map_or(core::ptr::null(), |pool| &raw const *pool),
+    };
+    // SAFETY: the operands passed the bounds check.
+    unsafe { op.function()(&ctx, op.params_ptr(), bufs.as_ptr()) };
+}
+
 /// Compares an element with the reference sum of `k` terms.
 ///
 /// Floats: every one of the `k` products and sums is rounded once, so the error is at most `(k + 1) * eps` times the
