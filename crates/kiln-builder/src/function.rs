@@ -268,7 +268,8 @@ impl FunctionSpec {
 
 impl Graph {
     /// True while a control flow closure is being recorded.
-    pub(crate) fn in_closure(&self) -> bool {
+    /// True while a closure of control flow or of an operator is being recorded.
+    pub fn in_closure(&self) -> bool {
         self.0.borrow().frames.len() > 1
     }
 

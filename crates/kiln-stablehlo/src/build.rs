@@ -4,6 +4,8 @@ mod attributes;
 mod bits;
 mod checks;
 mod chlo;
+mod complex;
+mod custom_call;
 mod data;
 mod dynamic;
 mod elementwise;
@@ -12,16 +14,17 @@ mod lift;
 mod linalg;
 mod literal;
 mod norm;
+mod quantized;
 mod ragged;
 mod regions;
 mod scan;
 mod scatter;
-mod select_scatter;
 mod sort;
 mod special;
 mod windows;
 
 pub use checks::{Check, CheckKind};
+pub use custom_call::{BuildOptions, CustomCall, Handler};
 
 use crate::ast::{Block, Module, Operation, Place, Type, ValueRef};
 use crate::error::Error;
@@ -53,6 +56,14 @@ pub struct Program {
 /// # Errors
 /// An operator, type or attribute that is not supported, named with its line; operators that do not fit together.
 pub fn build(module: &Module, name: &str) -> Result<Program, Error> {
+    build_with(module, name, &BuildOptions::new())
+}
+
+/// [`build`] with handlers of custom calls.
+///
+/// # Errors
+/// As [`build`]; a custom call without a handler, or whose handler refuses it.
+pub fn build_with(module: &Module, name: &str, options: &BuildOptions) -> Result<Program, Error> {
     let place = |line| format!("{}:{line}:1", module.file);
     let function = match name {
         "" => module.functions.first(),
@@ -62,11 +73,26 @@ pub fn build(module: &Module, name: &str) -> Result<Program, Error> {
         return Err(Error::Syntax { place: place(1), message: format!("there is no function @{name}") });
     };
     let graph = Graph::new(if function.name.is_empty() { "main" } else { &function.name });
-    let mut b = Builder { module, graph, depth: 0, built: 0, lift: None, checks: Vec::new(), checked: Vec::new() };
+    let mut b = Builder {
+        module,
+        options,
+        graph,
+        depth: 0,
+        built: 0,
+        lift: None,
+        random: None,
+        checks: Vec::new(),
+        checked: Vec::new(),
+    };
     let mut args = Vec::new();
     for (i, (_, ty)) in function.body.args.iter().enumerate() {
-        let (dtype, shape) = b.tensor_type(ty, &function.place)?;
-        args.push(Slot::One(b.graph.placeholder_dyn(&format!("a{i}"), dtype, shape)));
+        let (ty, quantization) = b.argument_type(ty);
+        let (dtype, shape) = b.tensor_type(&ty, &function.place)?;
+        let value = b.graph.placeholder_dyn(&format!("a{i}"), dtype, shape);
+        args.push(match quantization {
+            Some(q) => Slot::Quantized(value, q),
+            None => Slot::One(value),
+        });
     }
     let results = b.block(&function.body, args, &HashMap::new())?;
     let mut spec = b.graph.function([]);
@@ -85,13 +111,15 @@ pub fn build(module: &Module, name: &str) -> Result<Program, Error> {
 #[derive(Clone, Debug)]
 enum Slot {
     One(Expr),
+    /// The integers of a quantized tensor.
+    Quantized(Expr, std::rc::Rc<quantized::Quantization>),
     Tuple(Vec<Slot>),
 }
 
 impl Slot {
     fn leaves(self) -> Vec<Expr> {
         match self {
-            Slot::One(e) => vec![e],
+            Slot::One(e) | Slot::Quantized(e, _) => vec![e],
             Slot::Tuple(list) => list.into_iter().flat_map(Slot::leaves).collect(),
         }
     }
@@ -102,12 +130,15 @@ type Scope = HashMap<ValueRef, Slot>;
 
 struct Builder<'m> {
     module: &'m Module,
+    options: &'m BuildOptions,
     graph: Graph,
     depth: usize,
     /// Operations recorded so far.
     built: usize,
     /// The shape of the tensors that a region written for scalars is applied to at present.
     lift: Option<Shape>,
+    /// Where `rng` draws from.
+    random: Option<std::rc::Rc<kiln_builder::Rng>>,
     checks: Vec<Check>,
     /// Values that the checks look at.
     checked: Vec<Expr>,
@@ -226,7 +257,7 @@ impl Builder<'_> {
             }
             let results = self.operation(op, operands, &scope)?;
             let too_large = |e: &Expr| !bounded(e.shape().iter().map(|d| d.as_const()));
-            if results.iter().any(|r| matches!(r, Slot::One(e) if too_large(e))) {
+            if results.iter().any(|r| matches!(r, Slot::One(e) | Slot::Quantized(e, _) if too_large(e))) {
                 return self.unsupported(op, format!("a value of more than {MAX_ELEMENTS} elements"));
             }
             let named: usize = op.results.iter().map(|(_, count)| count).sum();
@@ -272,14 +303,20 @@ impl Builder<'_> {
             }
             _ => {}
         }
+        if let Some(results) = self.quantized(op, &operands, scope)? {
+            return Ok(results);
+        }
         let values = operands
             .into_iter()
             .map(|slot| match slot {
-                Slot::One(e) => Ok(e),
+                Slot::One(e) | Slot::Quantized(e, _) => Ok(e),
                 Slot::Tuple(_) => self.unsupported(op, "a tuple as operand"),
             })
             .collect::<Built<Vec<Expr>>>()?;
-        if op.name.starts_with("check.") || op.name == "stablehlo.custom_call" {
+        if op.name == "stablehlo.custom_call" {
+            return self.custom_call(op, values, scope);
+        }
+        if op.name.starts_with("check.") {
             self.check(op, &values)?;
             return Ok(Vec::new());
         }

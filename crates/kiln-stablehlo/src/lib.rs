@@ -11,22 +11,20 @@
 //!
 //! # How it becomes a graph
 //! Operators that kiln has are taken as they are. Others are made of these:
-//! - A region that combines scalars (a reducer, comparator, combiner) and is none of the standard ones is applied to whole
-//!   tensors, so that any region works: `reduce` and `reduce_window` fold in a balanced tree and keep the order of the
-//!   elements, `sort` counts ranks (short rows) or runs a bitonic network (long ones), `scatter` goes through the updates in a
-//!   loop, `map` applies it once.
-//! - `cholesky` and `triangular_solve` are loops over columns and rows.
+//! - A region that combines scalars (a reducer, comparator, combiner) is a named one where it is standard, otherwise a function
+//!   of scalars of a generic operator; `map` is applied to whole tensors.
 //! - `dynamic_*` operators need sizes that do not depend on the program's inputs; these are computed while reading.
 //! - Special functions of `chlo` are computed by published formulas, in f32 for half precision.
+//! - Quantized tensors are their integers; operators on them are computed on the numbers that these stand for.
+//! - `rng` draws from a generator whose state is a variable of the graph.
+//! - Custom calls are recorded by handlers ([`BuildOptions`]); annotations for several devices hand their operands through.
 //!
 //! # What is refused
-//! Complex, quantized, sub-byte and 8-bit float types; `fft`; `rng`, and generators other than threefry; custom calls; distributed
-//! operators; regions of several blocks; sizes unknown at compile time. Each error names the operator or type and its place.
-//! Bytecode of other dialects than VHLO.
+//! Distributed operators, tokens, custom calls without a handler; regions of several blocks; sizes unknown at compile time. Each
+//! error names the operator or type and its place. Bytecode of other dialects than VHLO.
 //!
 //! # Bounds
-//! Nesting, operations after inlining, elements of a value and of a literal, windows with arbitrary regions: all bounded, so
-//! that no text makes the reader run for long or take much memory.
+//! Nesting, operations after inlining, elements of a value and of a literal: all bounded, so that no text makes the reader run for long or take much memory.
 //!
 //! ```
 //! let module = kiln_stablehlo::read_text(
@@ -49,7 +47,7 @@ mod read;
 mod write;
 
 pub use ast::{Attr, Block, Element, Function, Literal, Module, Operation, Place, Type, ValueRef};
-pub use build::{Check, CheckKind, Program, build};
+pub use build::{BuildOptions, Check, CheckKind, CustomCall, Handler, Program, build, build_with};
 pub use bytecode::read_bytecode;
 pub use error::Error;
 pub use read::read_text;

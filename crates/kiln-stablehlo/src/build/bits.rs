@@ -46,8 +46,7 @@ impl Builder<'_> {
         self.graph.full(dtype, shape.shape(), ScalarValue::Int(i128::from(bits)))
     }
 
-    /// Rounds to a format of fewer exponent and mantissa bits, half to even: overflow gives infinity, what would be
-    /// subnormal in the new format gives zero, NaN stays.
+    /// `format = e5m10`, or the two widths.
     pub(super) fn reduce_precision(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
         let [a] = self.operands(op, x)?;
         let format = op.attrs.get("format").and_then(Attr::as_str);
@@ -60,39 +59,7 @@ impl Builder<'_> {
             None => (self.axis(op, &["exponent_bits"])? as u32, self.axis(op, &["mantissa_bits"])? as u32),
         };
         let (exponent, mantissa) = widths;
-        let Some((int, own_exponent, own_mantissa)) = format_of(a.dtype()) else {
-            return self.malformed(op, format!("{} is no float type", a.dtype()));
-        };
-        if exponent == 0 {
-            return self.malformed(op, "a format needs an exponent");
-        }
-        let g = &self.graph;
-        let binary = |b: BinaryOp, l: &Expr, r: &Expr| g.emit(Op::Binary(b), &[l, r]);
-        let full = |bits: u64| self.bits_constant(int, &a, bits);
-        let sign = 1u64 << (own_exponent + own_mantissa);
-        let infinity = ((1u64 << own_exponent) - 1) << own_mantissa;
-        let bits = g.emit(Op::BitcastConvert(int), &[&a]);
-        let mut rounded = bits.clone();
-        if mantissa < own_mantissa {
-            let dropped = own_mantissa - mantissa;
-            // Adding just under half of the last place, and one more if that is odd, carries where rounding goes up.
-            let last = binary(BinaryOp::ShiftRightLogical, &bits, &full(u64::from(dropped)));
-            let odd = binary(BinaryOp::And, &last, &full(1));
-            let half = binary(BinaryOp::Add, &odd, &full((1 << (dropped - 1)) - 1));
-            let carried = binary(BinaryOp::Add, &rounded, &half);
-            rounded = binary(BinaryOp::And, &carried, &full((sign | (sign - 1)) & !((1 << dropped) - 1)));
-        }
-        if exponent < own_exponent {
-            let bias = (1u64 << (own_exponent - 1)) - 1;
-            let reduced = (1u64 << (exponent - 1)) - 1;
-            let field = binary(BinaryOp::And, &rounded, &full(infinity));
-            let signs = binary(BinaryOp::And, &bits, &full(sign));
-            let overflowed = binary(BinaryOp::Or, &signs, &full(infinity));
-            rounded = field.gt(full((bias + reduced) << own_mantissa)).select(overflowed, &rounded);
-            rounded = field.le(full((bias - reduced) << own_mantissa)).select(signs, &rounded);
-        }
-        let result = g.emit(Op::BitcastConvert(a.dtype()), &[&rounded]);
-        Ok(a.is_nan().select(&a, result))
+        Ok(a.reduce_precision(exponent, mantissa))
     }
 
     /// The next number after the first operand in the direction of the second.

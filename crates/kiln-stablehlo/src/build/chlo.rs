@@ -1,11 +1,12 @@
 //! Operators of the `chlo` dialect, by what they are made of. Half precision is computed in f32 and rounded once.
 
+use super::complex;
 use super::data::to_axes;
 use super::special as f;
 use super::{Builder, Built};
 use crate::ast::{Attr, Operation};
 use kiln_builder::{Expr, Shape};
-use kiln_ir::{BinaryOp, DType, Dim, Op, UnaryOp};
+use kiln_ir::{BinaryOp, Dim, Op, UnaryOp};
 
 impl Builder<'_> {
     /// The elementwise operator of this name; those of several results or with regions are elsewhere.
@@ -26,7 +27,7 @@ impl Builder<'_> {
                 return self.constant(op, value);
             }
             "constant_like" => return self.constant_like(op, x),
-            "conj" => return self.operands::<1>(op, x).map(|[a]| a),
+            "conj" => return self.operands::<1>(op, x).map(|[a]| a.conj()),
             "is_inf" | "is_pos_inf" | "is_neg_inf" => {
                 let [a] = self.operands(op, x)?;
                 return Ok(match name {
@@ -45,15 +46,26 @@ impl Builder<'_> {
             }
             "square" => {
                 let [a] = self.operands(op, x)?;
-                return Ok(a.square());
+                return Ok(&a * &a);
+            }
+            "tan" => {
+                let [a] = self.operands(op, x)?;
+                return Ok(self.graph.emit(Op::Unary(UnaryOp::Tan), &[&a]));
             }
             _ => {}
         }
         let Some(dtype) = x.first().map(Expr::dtype) else { return self.malformed(op, "no operands") };
+        if dtype.is_complex() {
+            let [a] = self.operands(op, x)?;
+            return match complex::function(name, &a) {
+                Some(e) => Ok(e),
+                None => self.unsupported(op, format!("this operator on {dtype}")),
+            };
+        }
         if !dtype.is_float() {
             return self.unsupported(op, format!("this operator on {dtype}"));
         }
-        let narrow = matches!(dtype, DType::F16 | DType::BF16);
+        let narrow = dtype.bits() < 32;
         let wide: Vec<Expr> = x.iter().map(|e| if narrow { e.cast::<f32>() } else { e.clone() }).collect();
         Ok(self.special(op, name, &wide)?.cast_to(dtype))
     }
@@ -68,7 +80,6 @@ impl Builder<'_> {
         let unary = |u: UnaryOp| self.graph.emit(Op::Unary(u), &[&a]);
         Ok(match name {
             "erf" => unary(UnaryOp::Erf),
-            "tan" => unary(UnaryOp::Tan),
             "erfc" => f::erfc(&a),
             "erf_inv" => f::erf_inv(&a),
             "sinh" => f::sinh(&a),

@@ -2,9 +2,9 @@
 
 use super::{Builder, Built};
 use crate::ast::{Attr, Operation};
-use kiln_builder::Expr;
+use kiln_builder::{Expr, Graph};
 use kiln_ir::op::{Axes, DotDims, GatherDims, Ints};
-use kiln_ir::{Dim, Op, Shape, TensorType};
+use kiln_ir::{DType, Dim, Op, Shape, TensorType};
 use smallvec::SmallVec;
 
 fn dims(list: &[i64]) -> SmallVec<[Dim; 4]> {
@@ -117,7 +117,7 @@ impl Builder<'_> {
     fn dot(&self, op: &Operation, name: &str, x: &[Expr]) -> Built<Expr> {
         let [l, r] = self.operands(op, x)?;
         let dtype = self.result_dtype(op, 0)?;
-        let mut dims = DotDims { result: Some(dtype), ..DotDims::default() };
+        let mut dims = DotDims::default();
         if name == "dot" {
             dims.lhs_contract = to_axes(&[l.rank().saturating_sub(1)]);
             dims.rhs_contract = to_axes(&[0]);
@@ -140,6 +140,29 @@ impl Builder<'_> {
             (dims.lhs_batch, dims.rhs_batch) = pair("batching_dims")?;
             (dims.lhs_contract, dims.rhs_contract) = pair("contracting_dims")?;
         }
-        Ok(self.graph.emit(Op::DotGeneral(dims), &[&l, &r]))
+        self.product(op, dtype, [l, r], |g, [l, r], result| g.emit(Op::DotGeneral(DotDims { result, ..dims }), &[l, r]))
+    }
+
+    /// A sum of products with operands brought to one element type. On bool it is true where any product is.
+    pub(super) fn product(
+        &self,
+        op: &Operation,
+        dtype: DType,
+        [l, r]: [Expr; 2],
+        emit: impl FnOnce(&Graph, [&Expr; 2], Option<DType>) -> Expr,
+    ) -> Built<Expr> {
+        let kind = |d: DType| (d == DType::Bool, d.is_int(), d.is_float(), d.is_complex());
+        let inner = match (dtype, l.dtype() == r.dtype()) {
+            (DType::Bool, _) => DType::I32,
+            // Operands of the result's kind and at most its width stay as they are.
+            (d, true) if kind(l.dtype()) == kind(d) && l.dtype().bits() <= d.bits() => l.dtype(),
+            (d, _) if [&l, &r].iter().all(|e| e.dtype().bits() <= d.bits()) => d,
+            (d, _) if d.is_float() => DType::F32,
+            (d, _) => return self.unsupported(op, format!("{} and {} to {d}", l.dtype(), r.dtype())),
+        };
+        let wide = if inner == DType::F32 && dtype.bits() < 32 { inner } else { dtype };
+        let result = if dtype == DType::Bool { DType::I32 } else { wide };
+        let e = emit(&self.graph, [&l.cast_to(inner), &r.cast_to(inner)], Some(result));
+        Ok(if dtype == DType::Bool { e.ne(0) } else { e.cast_to(dtype) })
     }
 }

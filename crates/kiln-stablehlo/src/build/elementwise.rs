@@ -64,8 +64,12 @@ impl Builder<'_> {
             }
             "reduce_precision" => self.reduce_precision(op, x)?,
             "optimization_barrier" if x.len() == 1 => self.graph.emit(Op::OptimizationBarrier, &[&x[0]]),
-            "real" if x.len() == 1 && x[0].dtype().is_float() => x[0].clone(),
-            "imag" if x.len() == 1 && x[0].dtype().is_float() => x[0].zeros_like(),
+            "complex" => {
+                let [re, im] = self.operands(op, x)?;
+                re.complex(&im)
+            }
+            "real" => self.operands::<1>(op, x)?[0].real(),
+            "imag" => self.operands::<1>(op, x)?[0].imag(),
             _ => return Ok(None),
         };
         Ok(Some(e))
@@ -78,20 +82,6 @@ impl Builder<'_> {
 
     /// Floats in the order -NaN < -inf < ... < -0 < +0 < ... < +inf < +NaN, by comparing their bits as integers.
     pub(super) fn compare_total(&self, l: &Expr, r: &Expr, direction: CompareDirection) -> Expr {
-        let int = match l.dtype() {
-            DType::F16 | DType::BF16 => DType::I16,
-            DType::F32 => DType::I32,
-            DType::F64 => DType::I64,
-            _ => return self.graph.emit(Op::Compare(direction), &[l, r]),
-        };
-        let ordered = |x: &Expr| {
-            let bits = self.graph.emit(Op::BitcastConvert(int), &[x]);
-            // Negative numbers count down: flip all bits but the sign.
-            let max = self.graph.full(int, bits.shape(), (1i64 << (int.bits() - 1)).wrapping_sub(1));
-            let flipped = self.binary(BinaryOp::Xor, &bits, &max);
-            let negative = bits.lt(0);
-            self.graph.emit(Op::Select, &[&negative, &flipped, &bits])
-        };
-        self.graph.emit(Op::Compare(direction), &[&ordered(l), &ordered(r)])
+        self.graph.emit(Op::Compare(direction), &[&l.total_order_key(), &r.total_order_key()])
     }
 }

@@ -14,9 +14,9 @@ impl Builder<'_> {
     /// A literal as a value. Where one element stands for very many, it is broadcast rather than repeated.
     pub(super) fn constant(&self, op: &Operation, attr: &Attr) -> Built<Expr> {
         if let Attr::Dense(Literal::Elements(words), ty) = attr
-            && words.len() == 1
+            && let (dtype, shape) = self.tensor_type(ty, &op.place)?
+            && words.len() == dtype.size() / dtype.real_type().size()
         {
-            let (dtype, shape) = self.tensor_type(ty, &op.place)?;
             let count = shape.as_sizes().and_then(|s| s.iter().try_fold(1usize, |a, &n| a.checked_mul(n)));
             if count.is_some_and(|n| n > MAX_REPEATED) {
                 let one = Type::Tensor { dims: Vec::new(), element: Element::Known(dtype) };
@@ -41,14 +41,19 @@ impl Builder<'_> {
         let Some(count) = count else { return self.malformed(op, "a literal of too many elements") };
         let one: Vec<u8> = match literal {
             Literal::Bytes(bytes) if dtype == DType::Bool => bools(bytes, count),
+            Literal::Bytes(bytes) if dtype.bits() < 8 => bytes.iter().map(|b| canonical(*b, dtype)).collect(),
             Literal::Bytes(bytes) => bytes.clone(),
             Literal::Elements(words) => {
                 let mut out = Vec::with_capacity(words.len() * dtype.size());
+                let part = dtype.real_type();
                 for word in words {
-                    match element(word, dtype) {
-                        Some(bytes) => out.extend_from_slice(&bytes[..dtype.size()]),
-                        None => return self.malformed(op, format!("{word} is no {dtype}")),
+                    match element(word, part) {
+                        Some(bytes) => out.extend_from_slice(&bytes[..part.size()]),
+                        None => return self.malformed(op, format!("{word} is no {part}")),
                     }
+                }
+                if words.len() % (dtype.size() / part.size()) != 0 {
+                    return self.malformed(op, "complex elements are pairs");
                 }
                 out
             }
@@ -72,6 +77,13 @@ fn bools(bytes: &[u8], count: usize) -> Vec<u8> {
     (0..count).map(|i| bytes.get(i / 8).map_or(0, |b| b >> (i % 8) & 1)).collect()
 }
 
+/// The low bits of a byte as an element of a type of less than 8 bits: the others are copies of the sign, or zero.
+fn canonical(byte: u8, dtype: DType) -> u8 {
+    let unused = 8 - dtype.bits();
+    let high = byte << unused;
+    if dtype.is_signed_int() { (high as i8 >> unused) as u8 } else { high >> unused }
+}
+
 /// The little-endian bytes of an element.
 fn element(word: &str, dtype: DType) -> Option<[u8; 8]> {
     let bits: u64 = if dtype == DType::Bool {
@@ -85,6 +97,7 @@ fn element(word: &str, dtype: DType) -> Option<[u8; 8]> {
     } else if dtype.is_float() {
         let x: f64 = word.parse().ok()?;
         match dtype {
+            d if d.mini_format().is_some() => u64::from(d.mini_format().map_or(0, |f| f.encode_f64(x))),
             DType::F64 => x.to_bits(),
             // Parsed as f32, so that the decimal is rounded once.
             DType::F32 => u64::from(word.parse::<f32>().ok()?.to_bits()),
@@ -102,7 +115,7 @@ fn element(word: &str, dtype: DType) -> Option<[u8; 8]> {
         if !fits {
             return None;
         }
-        x as u64
+        if dtype.bits() < 8 { u64::from(canonical(x as u8, dtype)) } else { x as u64 }
     };
     Some(bits.to_le_bytes())
 }

@@ -5,7 +5,7 @@ use crate::ast::{Block, Operation};
 use crate::error::Error;
 use kiln_builder::Expr;
 use kiln_ir::op::RngAlgorithm;
-use kiln_ir::{Op, TensorType};
+use kiln_ir::{DType, Op, TensorType};
 use std::cell::RefCell;
 
 impl Builder<'_> {
@@ -21,9 +21,28 @@ impl Builder<'_> {
                 Some(block) => self.lifted(op, block, x.to_vec(), scope),
                 None => self.malformed(op, "a region is missing"),
             },
+            "fft" => self.fft(op, x).map(|e| vec![e]),
+            "rng" => self.rng(op, x).map(|e| vec![e]),
             "rng_bit_generator" => self.random_bits(op, x),
             "optimization_barrier" => Ok(x.iter().map(|e| self.graph.emit(Op::OptimizationBarrier, &[e])).collect()),
-            _ => self.unsupported(op, "kiln has no such operator yet"),
+            // Of several devices or of the host; a program for one device has none.
+            "all_gather"
+            | "all_reduce"
+            | "all_to_all"
+            | "collective_broadcast"
+            | "collective_permute"
+            | "cross-replica-sum"
+            | "infeed"
+            | "outfeed"
+            | "partition_id"
+            | "recv"
+            | "reduce_scatter"
+            | "replica_id"
+            | "send" => self.unsupported(op, "a distributed operator; kiln compiles for one device"),
+            "after_all" | "create_token" => {
+                self.unsupported(op, "tokens; operators here have no order but their operands")
+            }
+            _ => self.unsupported(op, "kiln has no such operator"),
         }
     }
 
@@ -92,11 +111,47 @@ impl Builder<'_> {
     fn random_bits(&mut self, op: &Operation, x: &[Expr]) -> Built<Vec<Expr>> {
         let [state] = self.operands(op, x)?;
         let algorithm = op.attrs.get("algorithm").or(op.attrs.get("rng_algorithm")).and_then(|a| a.as_str());
-        if algorithm != Some("THREE_FRY") {
-            return self.unsupported(op, format!("algorithm {}", algorithm.unwrap_or("(none)")));
-        }
+        let algorithm = match algorithm {
+            Some("THREE_FRY") => RngAlgorithm::ThreeFry,
+            // What XLA's CPU and GPU compilers choose by default.
+            Some("PHILOX" | "DEFAULT") => RngAlgorithm::Philox,
+            other => return self.unsupported(op, format!("algorithm {}", other.unwrap_or("(none)"))),
+        };
         let (dtype, shape) = self.result_type(op, 1)?;
         let ty = TensorType::new(dtype, shape);
-        Ok(self.graph.emit_n(Op::RngBitGenerator { algorithm: RngAlgorithm::ThreeFry, ty }, &[&state], 2))
+        Ok(self.graph.emit_n(Op::RngBitGenerator { algorithm, ty }, &[&state], 2))
+    }
+
+    /// `rng`: uniform or normal numbers from a generator of the program's own, whose state is a variable: every run draws
+    /// others.
+    fn rng(&mut self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a, b, _shape] = self.operands(op, x)?;
+        let (dtype, shape) = self.result_type(op, 0)?;
+        let word = op.attrs.get("rng_distribution").or(op.attrs.get("distribution")).and_then(|a| a.as_str());
+        if self.graph.in_closure() {
+            return self.unsupported(op, "random numbers without a state inside of a region (use rng_bit_generator)");
+        }
+        let source = match &self.random {
+            Some(source) => source.clone(),
+            None => self.random.insert(std::rc::Rc::new(self.graph.rng_state("rng", 0))).clone(),
+        };
+        match word {
+            Some("UNIFORM") if dtype == DType::Bool || dtype.is_int() => {
+                // As floats of the bounds, truncated: exact for all ranges below 2^53.
+                let (low, high) = (a.cast::<f64>(), b.cast::<f64>());
+                let unit = source.uniform(DType::F64, shape.clone());
+                let value = low.broadcast_to(&shape) + unit * (high - low).broadcast_to(&shape);
+                Ok(value.floor().cast_to(dtype))
+            }
+            Some("UNIFORM") => {
+                let unit = source.uniform(dtype, shape.clone());
+                Ok(a.broadcast_to(&shape) + unit * (&b - &a).broadcast_to(&shape))
+            }
+            Some("NORMAL") => {
+                let normal = source.normal(dtype, shape.clone());
+                Ok(a.broadcast_to(&shape) + normal * b.broadcast_to(&shape))
+            }
+            other => self.malformed(op, format!("unknown distribution {}", other.unwrap_or("(none)"))),
+        }
     }
 }

@@ -203,7 +203,9 @@ impl Builder<'_> {
             batch_group_count: self.count(op, "batch_group_count")?,
         };
         let dtype = self.result_dtype(op, 0)?;
-        let (l, r) = (l.cast_to(dtype), r.cast_to(dtype));
-        Ok(self.graph.emit(Op::Convolution(Box::new(dims)), &[&l, &r]))
+        self.product(op, dtype, [l, r], |g, [l, r], result| {
+            let to = result.unwrap_or(dtype);
+            g.emit(Op::Convolution(Box::new(dims)), &[&l.cast_to(to), &r.cast_to(to)])
+        })
     }
 }

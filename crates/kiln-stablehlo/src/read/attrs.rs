@@ -24,7 +24,16 @@ pub(crate) fn element(name: &str) -> Element {
         "bf16" => DType::BF16,
         "f32" => DType::F32,
         "f64" => DType::F64,
-        other => return Element::Unknown(other.to_owned()),
+        "i2" | "si2" => DType::I2,
+        "i4" | "si4" => DType::I4,
+        "ui2" => DType::U2,
+        "ui4" => DType::U4,
+        "complex<f32>" => DType::C64,
+        "complex<f64>" => DType::C128,
+        other => match DType::ALL.into_iter().find(|d| d.mini_format().is_some() && d.name() == other) {
+            Some(mini) => mini,
+            None => return Element::Unknown(other.to_owned()),
+        },
     })
 }
 
