@@ -10,26 +10,35 @@ use std::time::Instant;
 /// A pass: its name and what it does to a function, nested functions included.
 struct Pass {
     name: &'static str,
-    run: fn(Func, &mut Cx) -> Func,
+    run: Run,
 }
 
-const INLINE: Pass = Pass { name: "inline_composites", run: passes::inline::run };
-const RNG: Pass = Pass { name: "expand_rng", run: passes::rng::run };
-const CANONICALIZE: Pass = Pass { name: "canonicalize", run: passes::canonicalize::run };
-const MOVEMENT: Pass = Pass { name: "data_movement", run: passes::movement::run };
-const SIMPLIFY: Pass = Pass { name: "simplify", run: passes::simplify::run };
-const FOLD: Pass = Pass { name: "fold_constants", run: passes::fold::run };
-const CONTROL: Pass = Pass { name: "control_flow", run: passes::control::run };
-const CSE: Pass = Pass { name: "cse", run: passes::cse::run };
-const DCE: Pass = Pass { name: "dce", run: passes::dce::run };
-const LICM: Pass = Pass { name: "licm", run: passes::licm::run };
-const SINK: Pass = Pass { name: "sink", run: passes::sink::run };
-const DOT: Pass = Pass { name: "dot", run: passes::dot::run };
-const CONV: Pass = Pass { name: "convolution", run: passes::conv::run };
-const REDUCE: Pass = Pass { name: "reduce", run: passes::reduce::run };
+enum Run {
+    /// Always possible.
+    Sure(fn(Func, &mut Cx) -> Func),
+    /// Refuses some functions.
+    May(fn(Func, &mut Cx) -> Result<Func, Diagnostics>),
+}
 
-const ALL: [&Pass; 14] = [
+const LEGALIZE: Pass = Pass { name: "legalize", run: Run::May(passes::legalize::run) };
+const INLINE: Pass = Pass { name: "inline_composites", run: Run::Sure(passes::inline::run) };
+const RNG: Pass = Pass { name: "expand_rng", run: Run::Sure(passes::rng::run) };
+const CANONICALIZE: Pass = Pass { name: "canonicalize", run: Run::Sure(passes::canonicalize::run) };
+const MOVEMENT: Pass = Pass { name: "data_movement", run: Run::Sure(passes::movement::run) };
+const SIMPLIFY: Pass = Pass { name: "simplify", run: Run::Sure(passes::simplify::run) };
+const FOLD: Pass = Pass { name: "fold_constants", run: Run::Sure(passes::fold::run) };
+const CONTROL: Pass = Pass { name: "control_flow", run: Run::Sure(passes::control::run) };
+const CSE: Pass = Pass { name: "cse", run: Run::Sure(passes::cse::run) };
+const DCE: Pass = Pass { name: "dce", run: Run::Sure(passes::dce::run) };
+const LICM: Pass = Pass { name: "licm", run: Run::Sure(passes::licm::run) };
+const SINK: Pass = Pass { name: "sink", run: Run::Sure(passes::sink::run) };
+const DOT: Pass = Pass { name: "dot", run: Run::Sure(passes::dot::run) };
+const CONV: Pass = Pass { name: "convolution", run: Run::Sure(passes::conv::run) };
+const REDUCE: Pass = Pass { name: "reduce", run: Run::Sure(passes::reduce::run) };
+
+const ALL: [&Pass; 15] = [
     &INLINE,
+    &LEGALIZE,
     &RNG,
     &CANONICALIZE,
     &MOVEMENT,
@@ -48,6 +57,8 @@ const ALL: [&Pass; 14] = [
 /// The names of the passes in the order in which they run.
 ///
 /// - `inline_composites`: composites become their bodies.
+/// - `legalize`: complex numbers, 2- and 4-bit integers and floats of at most 8 bits become tensors of other types. It cannot be
+///   left out; what is only made of other types stays as it is.
 /// - `expand_rng`: random bits become integer arithmetic on a counter.
 /// - `canonicalize`: one form for things that have several; no-op nodes go.
 /// - `data_movement`: slices, concatenations, pads, gathers and reversals of each other.
@@ -83,7 +94,8 @@ pub struct Optimized {
     pub log: PassLog,
 }
 
-/// Optimizes a static function. Inputs and outputs (names, order, types, kinds) stay as they are.
+/// Optimizes a static function. Inputs and outputs (names, order, kinds, bytes) stay as they are, and their types as well
+/// unless the pass `legalize` has to change them: `c64[3]` becomes `f32[3, 2]`, `i4` becomes `i8`, `f8E5M2` becomes `u8`.
 ///
 /// Deterministic: the same function and options give the same result.
 ///
@@ -109,6 +121,7 @@ pub fn optimize(func: Func, options: &OptimizeOptions) -> Result<Optimized, Diag
     let mut o = Pipeline::new(func, options)?;
     o.dump("input")?;
     o.run(&INLINE)?;
+    o.run(&LEGALIZE)?;
     o.run(&RNG)?;
     if options.level == 0 {
         o.run(&DCE)?;
@@ -148,6 +161,10 @@ pub fn optimize(func: Func, options: &OptimizeOptions) -> Result<Optimized, Diag
 pub fn run_pass(func: Func, pass: &str, options: &OptimizeOptions) -> Result<Optimized, Diagnostics> {
     let Some(pass) = ALL.into_iter().find(|p| p.name == pass) else { return Err(unknown_pass(pass).into()) };
     let mut o = Pipeline::new(func, options)?;
+    // The other passes know legal types only.
+    if pass.name != INLINE.name && pass.name != LEGALIZE.name {
+        o.run(&LEGALIZE)?;
+    }
     o.run(pass)?;
     Ok(o.finish())
 }
@@ -188,12 +205,17 @@ impl Pipeline {
 
     fn run(&mut self, pass: &Pass) -> Result<(), Diagnostics> {
         let index = PASSES.iter().position(|p| *p == pass.name).expect("every pass is in the list");
-        if self.cx.options.disable.iter().any(|d| d == pass.name) || self.idle_at[index] == Some(self.rewrites) {
+        let disabled = pass.name != LEGALIZE.name && self.cx.options.disable.iter().any(|d| d == pass.name);
+        if disabled || self.idle_at[index] == Some(self.rewrites) {
             return Ok(());
         }
         let nodes_before = count_nodes(&self.func);
         let start = Instant::now();
-        self.func = (pass.run)(std::mem::take(&mut self.func), &mut self.cx);
+        let func = std::mem::take(&mut self.func);
+        self.func = match pass.run {
+            Run::Sure(run) => run(func, &mut self.cx),
+            Run::May(run) => run(func, &mut self.cx)?,
+        };
         let run = PassRun {
             pass: pass.name,
             round: self.round,

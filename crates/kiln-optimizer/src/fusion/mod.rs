@@ -163,11 +163,9 @@ pub fn form_of(func: &Func, id: NodeId) -> Form {
 pub fn kind_of(func: &Func, id: NodeId) -> GroupKind {
     let node = func.node(id);
     match &node.op {
-        Op::DotGeneral(_)
-        | Op::Convolution(_)
-        | Op::Fft { .. }
-        | Op::Cholesky { .. }
-        | Op::TriangularSolve { .. } => GroupKind::Library,
+        Op::DotGeneral(_) | Op::Convolution(_) | Op::Fft { .. } | Op::Cholesky { .. } | Op::TriangularSolve { .. } => {
+            GroupKind::Library
+        }
         Op::While { .. } | Op::If { .. } | Op::Case { .. } => GroupKind::Control,
         _ if cost::is_alias(func, node) => GroupKind::Alias,
         _ => GroupKind::Kernel,

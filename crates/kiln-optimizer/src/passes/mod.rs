@@ -8,6 +8,7 @@ pub(crate) mod dce;
 pub(crate) mod dot;
 pub(crate) mod fold;
 pub(crate) mod inline;
+pub(crate) mod legalize;
 pub(crate) mod licm;
 pub(crate) mod movement;
 pub(crate) mod reduce;

@@ -1,0 +1,54 @@
+//! Powers and angles of complex numbers.
+
+use super::super::build::{Build, BuiltPair, Pair};
+use kiln_ir::op::CompareDirection::EQ;
+use kiln_ir::{BinaryOp, UnaryOp};
+
+impl Build {
+    /// `|a|^c e^(-d arg a)` at the angle `c arg a + d log |a|`, for exponents `c + i d`.
+    pub(super) fn cpow(&mut self, a: Pair, [c, d]: Pair) -> BuiltPair {
+        let [log, angle] = self.clog(a)?;
+        let m = self.magnitude(a)?;
+        let grown = self.bin(BinaryOp::Power, m, c)?;
+        let turn = self.mul(d, angle)?;
+        let turn = self.neg(turn)?;
+        let shrunk = self.un(UnaryOp::Exponential, turn)?;
+        let m2 = self.mul(grown, shrunk)?;
+        let (p, q) = (self.mul(c, angle)?, self.mul(d, log)?);
+        // A real exponent does not turn by the logarithm, which may be infinite.
+        let real = self.cmp_num(EQ, d, 0.0)?;
+        let q = self.replace(real, 0.0, q)?;
+        let angle = self.add(p, q)?;
+        let (cos, sin) = (self.un(UnaryOp::Cosine, angle)?, self.un(UnaryOp::Sine, angle)?);
+        let (re, im) = (self.mul(m2, cos)?, self.mul(m2, sin)?);
+        let im = {
+            let straight = self.cmp_num(EQ, angle, 0.0)?;
+            self.sel(straight, angle, im)?
+        };
+        self.power_specials(a, [c, d], [re, im])
+    }
+
+    /// Anything to the power of 0 is 1; 0 to a power with positive real part is 0.
+    fn power_specials(&mut self, a: Pair, [c, d]: Pair, z: Pair) -> BuiltPair {
+        let (c0, d0) = (self.cmp_num(EQ, c, 0.0)?, self.cmp_num(EQ, d, 0.0)?);
+        let none = self.both(c0, d0)?;
+        let (x0, y0) = (self.cmp_num(EQ, a[0], 0.0)?, self.cmp_num(EQ, a[1], 0.0)?);
+        let zero = self.both(x0, y0)?;
+        let positive = self.cmp_num(kiln_ir::op::CompareDirection::GT, c, 0.0)?;
+        let vanishes = self.both(zero, positive)?;
+        let re = self.replace(vanishes, 0.0, z[0])?;
+        let im = self.replace(vanishes, 0.0, z[1])?;
+        Ok([self.replace(none, 1.0, re)?, self.replace(none, 0.0, im)?])
+    }
+
+    /// `-i log((x + i y) / sqrt(x^2 + y^2))`.
+    pub(super) fn catan2(&mut self, y: Pair, x: Pair) -> BuiltPair {
+        let (xx, yy) = (self.cmul(x, x)?, self.cmul(y, y)?);
+        let sum = [self.add(xx[0], yy[0])?, self.add(xx[1], yy[1])?];
+        let root = self.csqrt(sum)?;
+        let top = [self.sub(x[0], y[1])?, self.add(x[1], y[0])?];
+        let q = self.cdiv(top, root)?;
+        let l = self.clog(q)?;
+        Ok([l[1], self.neg(l[0])?])
+    }
+}
