@@ -32,7 +32,7 @@ impl Loc {
         Loc(Some(Place { file: File::Static(l.file()), line: l.line(), column: l.column() }))
     }
 
-    /// A place by name (lines and columns count from 1).
+    /// A place by name (lines and columns count from 1). Line 0 stands for a binary file, with the byte for a column.
     pub fn new(file: impl Into<Arc<str>>, line: u32, column: u32) -> Loc {
         Loc(Some(Place { file: File::Shared(file.into()), line, column }))
     }
@@ -65,6 +65,7 @@ impl Loc {
 impl fmt::Display for Loc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.file(), self.line(), self.column()) {
+            (Some(file), Some(0), Some(byte)) => write!(f, "{file}:byte {byte}"),
             (Some(file), Some(l), Some(c)) => write!(f, "{file}:{l}:{c}"),
             _ => f.write_str("unknown location"),
         }
