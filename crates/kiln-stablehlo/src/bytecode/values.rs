@@ -128,12 +128,12 @@ pub(super) fn element_count(ty: &Type) -> Option<usize> {
     dims.iter().try_fold(1usize, |n, d| n.checked_mul(usize::try_from((*d)?).ok()?))
 }
 
-/// The bytes of a tensor of bools with a byte for each element, or one for all.
+/// The bytes of a tensor of bools with a byte for each element, or one for all: 0 or 0xFF.
 ///
 /// Encoded are packed bits (lowest first), or a byte for each element, or one byte for all: 0xFF or 0 in the packed form.
 pub(super) fn unpacked_bools(bytes: Vec<u8>, count: usize) -> Vec<u8> {
-    if bytes.len() == 1 && (bytes[0] == 0xFF || bytes[0] == 0) {
-        return vec![bytes[0] & 1];
+    if bytes.len() == 1 && count != 1 && (matches!(bytes[0], 0 | 0xFF) || count > 8) {
+        return vec![if bytes[0] == 0 { 0 } else { 0xFF }];
     }
     if bytes.len() == count.div_ceil(8) && bytes.len() != count {
         return (0..count).map(|i| bytes[i / 8] >> (i % 8) & 1).collect();
@@ -174,4 +174,35 @@ fn integers(attr: &Attr) -> Option<Attr> {
         return Some(Attr::List(bytes.chunks_exact(size).map(one).collect()));
     }
     (bytes.len() == size).then(|| Attr::List(vec![one(bytes); count]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bools_in_every_form() {
+        assert_eq!(unpacked_bools(vec![0b101], 3), [1, 0, 1], "packed");
+        assert_eq!(unpacked_bools(vec![0xFF], 3), [0xFF], "one for all");
+        assert_eq!(unpacked_bools(vec![0], 20), [0], "one for all");
+        assert_eq!(unpacked_bools(vec![1], 20), [0xFF], "one for all, a byte");
+        assert_eq!(unpacked_bools(vec![1, 0, 1], 3), [1, 0, 1], "bytes");
+        assert_eq!(unpacked_bools(vec![1], 1), [1], "a single one");
+        assert_eq!(unpacked_bools(vec![0xFF], 1), [1], "a single one");
+        assert_eq!(unpacked_bools(vec![3, 2], 10), [1, 1, 0, 0, 0, 0, 0, 0, 0, 1], "two bytes of bits");
+    }
+
+    #[test]
+    fn integers_keep_their_sign() {
+        let bytes = |b: &'static [u8]| Cursor::new(b);
+        assert_eq!(integer(&mut bytes(&[0xFF]), 8, true).expect("whole"), -1);
+        assert_eq!(integer(&mut bytes(&[0xFF]), 8, false).expect("whole"), 255);
+        assert_eq!(integer(&mut bytes(&[0x0E]), 4, true).expect("whole"), -2);
+        assert_eq!(integer(&mut bytes(&[7]), 32, true).expect("whole"), -2);
+        assert_eq!(integer(&mut bytes(&[7]), 32, false).expect("whole"), 0xFFFF_FFFE);
+        assert_eq!(Scalar::named("f8E4M3FN"), Some(Scalar::Float { bits: 8 }));
+        assert_eq!(Scalar::named("ui4"), Some(Scalar::Int { bits: 4, signed: false }));
+        assert_eq!(Scalar::named("i0"), None);
+        assert_eq!(Scalar::named("i4294967295"), None);
+    }
 }
