@@ -103,7 +103,7 @@ impl<'o> Buffers<'o> {
             lower_bound_bytes: assignment.lower_bound,
             threads: self.options.threads,
         };
-        Lowered { program, kernels: self.kernels.kernels }
+        Lowered { program, kernels: self.kernels.kernels, fused: self.kernels.operators }
     }
 }
 

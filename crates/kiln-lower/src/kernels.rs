@@ -15,12 +15,14 @@ const OPS_PER_NS: f64 = 8.0;
 pub(crate) struct KernelTable {
     pub(crate) kernels: Vec<Kernel>,
     pub(crate) infos: Vec<KernelInfo>,
+    /// Operators that each kernel computes.
+    pub(crate) operators: Vec<Vec<String>>,
     known: HashMap<Kernel, u32>,
 }
 
 impl KernelTable {
-    /// The index of a kernel, adding it if no equal one is there.
-    pub(crate) fn add(&mut self, mut kernel: Kernel) -> u32 {
+    /// The index of a kernel of these operators, adding it if no equal one is there.
+    pub(crate) fn add(&mut self, mut kernel: Kernel, operators: &[String]) -> u32 {
         simplify::simplify(&mut kernel);
         let key = anonymous(&kernel);
         if let Some(&index) = self.known.get(&key) {
@@ -28,6 +30,7 @@ impl KernelTable {
         }
         let index = self.kernels.len() as u32;
         self.infos.push(info(&kernel));
+        self.operators.push(operators.to_vec());
         self.kernels.push(kernel);
         self.known.insert(key, index);
         index

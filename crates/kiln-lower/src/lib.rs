@@ -41,14 +41,18 @@ pub struct Lowered {
     pub program: Program,
     /// The kernels, in the order of `program.kernels`.
     pub kernels: Vec<Kernel>,
+    /// For each kernel the operators that it computes, in the order of the graph. (Equal kernels are one; it is listed with the
+    /// operators that it was first made for.)
+    pub fused: Vec<Vec<String>>,
 }
 
 /// Lowers an optimized function of static shapes.
 ///
 /// # Errors
-/// A symbolic dimension that is left, or an operator without a lowering, with its source line.
+/// A symbolic dimension or a dtype that is left to legalize, or an operator without a lowering, with its source line.
 pub fn lower(func: &Func, options: &LowerOptions) -> Result<Lowered, Diagnostics> {
     let signature = signature(func)?;
+    check_dtypes(func)?;
     let func = library::legalize(func)?;
     let mut ctx = buffers::Buffers::new(options);
     let (mut inputs, mut variables) = (0, 0);
@@ -83,6 +87,18 @@ pub fn lower(func: &Func, options: &LowerOptions) -> Result<Lowered, Diagnostics
         .collect();
     let (steps, _) = region::lower(&mut ctx, &func, &params, &targets)?;
     Ok(ctx.finish(func.name.clone(), signature, steps))
+}
+
+/// Type legalization has left only dtypes that kernels compute with.
+fn check_dtypes(func: &Func) -> Result<(), Diagnostics> {
+    for (_, node) in func.iter() {
+        if let Some(ty) = node.types.iter().find(|t| !kiln_loops::is_loop_type(t.dtype)) {
+            let what = format!("`{}` gives {ty}, which is not legalized", node.op.name());
+            return Err(Diagnostic::new("lower.dtype", what).at(&node.loc).help("optimize the function first").into());
+        }
+        node.op.regions().into_iter().try_for_each(check_dtypes)?;
+    }
+    Ok(())
 }
 
 fn signature(func: &Func) -> Result<Signature, Diagnostics> {

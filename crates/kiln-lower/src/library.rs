@@ -74,6 +74,7 @@ fn kernel_dtype(dtype: DType) -> KernelDType {
         DType::BF16 => KernelDType::BF16,
         DType::F32 => KernelDType::F32,
         DType::F64 => KernelDType::F64,
+        other => kiln_loops::legalized(other),
     }
 }
 

@@ -120,6 +120,7 @@ impl Region<'_> {
         }
         let temps: Vec<BufferId> =
             emitted.temps.iter().map(|t| ctx.arena("temp", t.dtype, t.len * t.dtype.size() as u64)).collect();
+        let operators: Vec<String> = group.nodes.iter().map(|&n| self.func.node(n).op.name().to_owned()).collect();
         for launch in emitted.launches {
             let args = launch
                 .args
@@ -129,7 +130,7 @@ impl Region<'_> {
                     Operand::Temp(t) => temps[t as usize],
                 })
                 .collect();
-            let kernel = ctx.kernels.add(launch.kernel);
+            let kernel = ctx.kernels.add(launch.kernel, &operators);
             self.steps.push(Step::Launch { kernel, args });
         }
         Ok(())

@@ -24,6 +24,7 @@ fn narrow_range(dtype: DType) -> Option<(i64, i64)> {
         | DType::BF16
         | DType::F32
         | DType::F64 => None,
+        other => kiln_loops::legalized(other),
     }
 }
 

@@ -95,6 +95,7 @@ pub(super) fn scalar_type(dtype: DType) -> Type {
         DType::I64 | DType::U64 => types::I64,
         DType::F32 => types::F32,
         DType::F64 => types::F64,
+        other => kiln_loops::legalized(other),
     }
 }
 
@@ -113,6 +114,7 @@ pub(super) fn vector_type(dtype: DType) -> Type {
         | DType::U32
         | DType::F16
         | DType::BF16 => types::I32X4,
+        other => kiln_loops::legalized(other),
     }
 }
 
@@ -311,6 +313,7 @@ impl<'a> Emit<'a> {
             DType::U16 | DType::F16 | DType::BF16 => self.int(form, false, i64::from(bits as u16)),
             DType::U32 => self.int(form, false, i64::from(bits as u32 as i32)),
             DType::I64 | DType::U64 => self.int(form, true, bits as i64),
+            other => kiln_loops::legalized(other),
         }
     }
 

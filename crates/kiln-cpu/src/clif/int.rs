@@ -30,6 +30,7 @@ impl Emit<'_> {
                 | DType::F64,
                 _,
             ) => x,
+            (other, _) => kiln_loops::legalized(other),
         }
     }
 

@@ -36,6 +36,7 @@ impl Emit<'_> {
             DType::I64 | DType::U64 => self.b.ins().load(types::I64, flags, p, offset),
             DType::F32 => self.b.ins().load(types::F32, flags, p, offset),
             DType::F64 => self.b.ins().load(types::F64, flags, p, offset),
+            other => kiln_loops::legalized(other),
         }
     }
 

@@ -103,6 +103,7 @@ impl Emit<'_> {
             DType::I8 | DType::I16 | DType::I32 | DType::I64 | DType::U8 | DType::U16 | DType::U32 | DType::U64 => {
                 self.binary_int(form, op, dtype, x, y)
             }
+            other => kiln_loops::legalized(other),
         }
     }
 

@@ -78,6 +78,10 @@ impl Emitter<'_> {
                 let x = self.elem(node.operands[0], idx)?;
                 Ok(self.cast(*to, x))
             }
+            Op::ReducePrecision { exponent_bits, mantissa_bits } => {
+                let x = self.elem(node.operands[0], idx)?;
+                Ok(self.reduce_precision(dtype, *exponent_bits, *mantissa_bits, x))
+            }
             Op::OptimizationBarrier => self.elem(node.operands[v.result as usize], idx),
             Op::BroadcastInDim { dims, .. } => {
                 let sizes = cx.sizes(node.operands[0]);
@@ -121,13 +125,23 @@ impl Emitter<'_> {
             | Op::DotGeneral(_)
             | Op::Convolution(_)
             | Op::SelectAndScatter { .. }
+            | Op::GenericSelectAndScatter { .. }
+            | Op::GenericReduce { .. }
+            | Op::GenericReduceWindow { .. }
             | Op::DynamicUpdateSlice
             | Op::Scatter { .. }
+            | Op::GenericScatter { .. }
+            | Op::Sort { .. }
+            | Op::Fft { .. }
+            | Op::Cholesky { .. }
+            | Op::TriangularSolve { .. }
             | Op::While { .. }
             | Op::If { .. }
             | Op::Case { .. }
             | Op::RngBitGenerator { .. }
             | Op::Composite { .. } => Err(not_elemental(node)),
+            // Legalization leaves pairs of floats.
+            Op::Complex | Op::Real | Op::Imag => Err(unsupported(node, "complex numbers are not legalized")),
         }
     }
 

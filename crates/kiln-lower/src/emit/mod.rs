@@ -11,11 +11,14 @@ mod alias;
 mod builder;
 mod elemental;
 mod elementwise;
+mod generic;
 mod index;
 mod loops;
+mod nested;
 mod reduce;
 mod rows;
 mod scatter;
+mod sort;
 mod structural;
 mod window;
 

@@ -1,39 +1,46 @@
-//! Groups governed by a node that writes into a copy of its operand: `scatter`, `dynamic_update_slice`, and
-//! `select_and_scatter`.
+//! Groups governed by one node: those that write into a copy of their operands (`scatter` in both forms,
+//! `dynamic_update_slice`, `select_and_scatter`), sorts, and generic reductions.
 
 use super::builder::{Context, Emitter, unsupported};
 use super::elemental::Emit;
 use super::index::{self, Idx};
 use super::loops::worth_parallel;
+use super::sort::sort;
 use super::structural::indices_index;
 use super::window::select_and_scatter;
-use super::{Emitted, launch};
+use super::{Emitted, generic, launch};
 use kiln_ir::op::{CompareDirection, ScatterDims, ScatterUpdate};
-use kiln_ir::{DType, NodeId, Op, Value};
-use kiln_loops::{AxisId, Buf, Const, Index, Stmt};
+use kiln_ir::{DType, Func, NodeId, Op, Value};
+use kiln_loops::{AxisId, Const, Index, Stmt};
 
 /// Kernels of a group of form `Root`.
 pub(super) fn root(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> {
     let node = cx.node(id);
     match &node.op {
-        Op::Scatter { dims, update } => scatter(cx, id, dims, *update, out),
+        Op::Scatter { dims, update } => scatter(cx, id, dims, Meeting::Update(*update), out),
+        Op::GenericScatter { dims, body } => scatter(cx, id, dims, Meeting::Nested(body), out),
         Op::DynamicUpdateSlice => dynamic_update_slice(cx, id, out),
-        Op::SelectAndScatter { .. } => select_and_scatter(cx, id, out),
-        _ => Err(unsupported(node, "it does not write into a copy of its operand")),
+        Op::SelectAndScatter { .. } | Op::GenericSelectAndScatter { .. } => select_and_scatter(cx, id, out),
+        Op::Sort { .. } => sort(cx, id, out),
+        Op::GenericReduce { .. } => generic::reduce(cx, id, out),
+        Op::GenericReduceWindow { .. } => generic::reduce_window(cx, id, out),
+        _ => Err(unsupported(node, "it does not govern a group of its own")),
     }
 }
 
-fn copied(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> {
-    let operand = cx.node(id).operands[0];
-    if !cx.is_memory(operand) {
-        return Err(unsupported(cx.node(id), "its operand is not in memory"));
+/// The first `n` results start as copies of the operands.
+fn copied(cx: &Context<'_>, id: NodeId, n: usize, out: &mut Emitted) -> Emit<()> {
+    for (result, &operand) in cx.node(id).operands[..n].iter().enumerate() {
+        if !cx.is_memory(operand) {
+            return Err(unsupported(cx.node(id), "its operand is not in memory"));
+        }
+        out.copy_in.push((operand, Value { node: id, result: result as u32 }));
     }
-    out.copy_in.push((operand, id.into()));
     Ok(())
 }
 
 fn dynamic_update_slice(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> {
-    copied(cx, id, out)?;
+    copied(cx, id, 1, out)?;
     let node = cx.node(id);
     let (operand, update) = (node.operands[0], node.operands[1]);
     let (sizes, window) = (cx.sizes(operand), cx.sizes(update));
@@ -89,11 +96,23 @@ fn plan(dims: &ScatterDims, operand_rank: usize, updates_rank: usize) -> Plan {
     Plan { free, ordered, moved, window, batch }
 }
 
-fn scatter(cx: &Context<'_>, id: NodeId, dims: &ScatterDims, update: ScatterUpdate, out: &mut Emitted) -> Emit<()> {
-    copied(cx, id, out)?;
+/// How updates combine with what is there.
+#[derive(Clone, Copy)]
+enum Meeting<'a> {
+    Update(ScatterUpdate),
+    /// A nested function of the old elements, the updates and captures.
+    Nested(&'a Func),
+}
+
+fn scatter(cx: &Context<'_>, id: NodeId, dims: &ScatterDims, meeting: Meeting<'_>, out: &mut Emitted) -> Emit<()> {
+    let n = match meeting {
+        Meeting::Update(_) => 1,
+        Meeting::Nested(body) => body.outputs.len(),
+    };
+    copied(cx, id, n, out)?;
     let node = cx.node(id);
-    let (operand, indices, updates) = (node.operands[0], node.operands[1], node.operands[2]);
-    let (sizes, shape) = (cx.sizes(operand), cx.sizes(updates));
+    let (indices, updates) = (node.operands[n], node.operands[n + 1]);
+    let (sizes, shape) = (cx.sizes(node.operands[0]), cx.sizes(updates));
     if index::count(&shape) == 0 || index::count(&sizes) == 0 {
         return Ok(());
     }
@@ -101,10 +120,12 @@ fn scatter(cx: &Context<'_>, id: NodeId, dims: &ScatterDims, update: ScatterUpda
     // Lanes run over the innermost window dimension; without one the updates go one by one.
     let lane = plan.window.iter().map(|w| w.0).filter(|d| shape[*d] > 1).max();
     launch(cx, out, |e, _| {
-        let buf = e.buffer(id.into());
-        e.partial.insert(buf);
-        if matches!(update, ScatterUpdate::Combine(_)) {
-            e.volatile.insert(buf);
+        for v in cx.func.results(id) {
+            let buf = e.buffer(v);
+            e.partial.insert(buf);
+            if !matches!(meeting, Meeting::Update(ScatterUpdate::Assign)) {
+                e.volatile.insert(buf);
+            }
         }
         let mut idx: Idx = smallvec::SmallVec::from_elem(Index::default(), shape.len());
         let mut outer: Vec<AxisId> = Vec::new();
@@ -168,7 +189,7 @@ fn scatter(cx: &Context<'_>, id: NodeId, dims: &ScatterDims, update: ScatterUpda
                     at[o] = index::add(&at[o], &idx[u]);
                 }
                 let linear = index::linearize(&at, &sizes);
-                e.inner_nest(window, true, |e| e.combine(buf, linear, update, updates, &idx, node.types[0].dtype))?;
+                e.inner_nest(window, true, |e| e.combine(id, linear, meeting, &idx))?;
                 let then = e.close().stmts;
                 let top = e.top();
                 e.scopes[top].stmts.push(Stmt::If { cond, then });
@@ -187,24 +208,37 @@ fn lane_blocks(n: i64, work: i64) -> i64 {
 }
 
 impl Emitter<'_> {
-    fn combine(
-        &mut self,
-        buf: Buf,
-        at: Index,
-        update: ScatterUpdate,
-        updates: Value,
-        idx: &Idx,
-        dtype: DType,
-    ) -> Emit<()> {
-        let new = self.elem(updates, idx)?;
-        let new = match update {
-            ScatterUpdate::Assign => new,
-            ScatterUpdate::Combine(r) => {
-                let old = self.load(buf, at.clone());
-                self.apply_binary(r.binary(), dtype, old, new)
+    /// Combines the elements at `at` with the updates at `idx`.
+    fn combine(&mut self, id: NodeId, at: Index, meeting: Meeting<'_>, idx: &Idx) -> Emit<()> {
+        let node = self.cx.node(id);
+        let buf = self.buffer(id.into());
+        let body = match meeting {
+            Meeting::Update(update) => {
+                let new = self.elem(node.operands[2], idx)?;
+                let new = match update {
+                    ScatterUpdate::Assign => new,
+                    ScatterUpdate::Combine(r) => {
+                        let old = self.load(buf, at.clone());
+                        self.apply_binary(r.binary(), node.types[0].dtype, old, new)
+                    }
+                };
+                self.store(buf, at, new);
+                return Ok(());
             }
+            Meeting::Nested(body) => body,
         };
-        self.store(buf, at, new);
+        let n = body.outputs.len();
+        let mut args = Vec::with_capacity(body.inputs.len());
+        for v in self.cx.func.results(id) {
+            let buf = self.buffer(v);
+            args.push(self.load(buf, at.clone()));
+        }
+        for &v in &node.operands[n + 1..2 * n + 1] {
+            args.push(self.elem(v, idx)?);
+        }
+        args.extend(self.scalars(&node.operands[2 * n + 1..])?);
+        let new = self.nested(body, &args)?;
+        self.store_results(id, &at, &new);
         Ok(())
     }
 }

@@ -185,7 +185,7 @@ impl Emitter<'_> {
     }
 
     /// The bits of an element (in compute type) of a graph dtype, as unsigned integer of its width.
-    fn bits_of(&mut self, dtype: DType, x: Var) -> Var {
+    pub fn bits_of(&mut self, dtype: DType, x: Var) -> Var {
         let u = unsigned(dtype.size());
         if dtype == DType::Bool {
             return self.convert(u, x);
@@ -196,7 +196,7 @@ impl Emitter<'_> {
     }
 
     /// The element (in compute type) of a graph dtype that has these bits.
-    fn of_bits(&mut self, dtype: DType, bits: Var) -> Var {
+    pub fn of_bits(&mut self, dtype: DType, bits: Var) -> Var {
         if dtype == DType::Bool {
             return self.convert(dtype, bits);
         }

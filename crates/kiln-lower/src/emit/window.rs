@@ -6,8 +6,8 @@ use super::index::{self, Idx, Sizes};
 use super::loops::{identity, worth_parallel};
 use super::{Emitted, launch};
 use kiln_ir::op::{CompareDirection, Reducer, WindowDim};
-use kiln_ir::{BinaryOp, DType, NodeId, Op, Value};
-use kiln_loops::{Index, Var};
+use kiln_ir::{BinaryOp, DType, Func, Node, NodeId, Op, Value};
+use kiln_loops::{Const, Index, Var};
 use kiln_optimizer::fusion::windows_tile;
 use smallvec::SmallVec;
 
@@ -19,9 +19,38 @@ const UNROLLED_SELECT: i64 = 64;
 /// An element of a window: where it lies in the operand (clamped), and whether it does (`None`: always).
 type Place = (Idx, Option<Var>);
 
+/// How a `select_and_scatter` selects: what is true keeps the element selected so far.
+#[derive(Clone, Copy)]
+enum Selection<'a> {
+    Direction(CompareDirection),
+    /// A nested function of the element selected so far and a candidate.
+    Nested(&'a Func),
+}
+
+/// How values that meet combine.
+#[derive(Clone, Copy)]
+enum Combiner<'a> {
+    Reducer(Reducer),
+    /// A nested function of the old value and the new one.
+    Nested(&'a Func),
+}
+
+/// Selection and combiner of a `select_and_scatter` of either form, with its windows.
+fn scattered<'a>(node: &'a Node) -> Emit<(&'a [WindowDim], Selection<'a>, Combiner<'a>)> {
+    match &node.op {
+        Op::SelectAndScatter { window, select, scatter } => {
+            Ok((&window.dims, Selection::Direction(*select), Combiner::Reducer(*scatter)))
+        }
+        Op::GenericSelectAndScatter { window, select, scatter } => {
+            Ok((&window.dims, Selection::Nested(select), Combiner::Nested(scatter)))
+        }
+        _ => Err(unsupported(node, "not a select_and_scatter")),
+    }
+}
+
 impl Emitter<'_> {
     /// The operand's element at position `at` of the window of result index `idx`.
-    fn window_element(&mut self, dims: &[WindowDim], sizes: &Sizes, idx: &[Index], at: &[Index]) -> Place {
+    pub fn window_element(&mut self, dims: &[WindowDim], sizes: &Sizes, idx: &[Index], at: &[Index]) -> Place {
         let (mut place, mut valid) = (Idx::new(), None);
         for (d, w) in dims.iter().enumerate() {
             let start = index::offset(&index::scale(&idx[d], w.stride), -w.pad_low);
@@ -78,14 +107,20 @@ impl Emitter<'_> {
         &mut self,
         operand: Value,
         dims: &[WindowDim],
-        select: CompareDirection,
+        select: Selection<'_>,
         idx: &[Index],
     ) -> Emit<(Var, Option<Var>)> {
         let sizes = self.cx.sizes(operand);
         let extents: SmallVec<[i64; 6]> = dims.iter().map(|w| w.size).collect();
         let count = index::count(&extents);
-        if count > UNROLLED_SELECT {
-            return self.selected_by_loops(operand, dims, select, idx, &extents);
+        match select {
+            Selection::Direction(d) if count > UNROLLED_SELECT => {
+                return self.selected_by_loops(operand, dims, d, idx, &extents);
+            }
+            Selection::Nested(f) if count > UNROLLED => {
+                return self.selected_by_function(operand, dims, f, idx, &extents);
+            }
+            Selection::Direction(_) | Selection::Nested(_) => {}
         }
         // The best so far: value, number, whether there is one.
         let mut best: Option<(Var, Var, Option<Var>)> = None;
@@ -96,7 +131,7 @@ impl Emitter<'_> {
             best = Some(match best {
                 None => (x, number, valid),
                 Some((y, n, any)) => {
-                    let mut keep = self.compare(select, y, x);
+                    let mut keep = self.keeps(select, y, x)?;
                     if let Some(any) = any {
                         keep = self.binary(BinaryOp::And, keep, any);
                     }
@@ -116,6 +151,50 @@ impl Emitter<'_> {
         }
         let (_, number, any) = best.expect("windows are not empty");
         Ok((number, any))
+    }
+
+    /// Whether what is selected so far stays.
+    fn keeps(&mut self, select: Selection<'_>, y: Var, x: Var) -> Emit<Var> {
+        match select {
+            Selection::Direction(d) => Ok(self.compare(d, y, x)),
+            Selection::Nested(f) => Ok(self.nested(f, &[y, x])?[0]),
+        }
+    }
+
+    fn combined_with(&mut self, scatter: Combiner<'_>, dtype: DType, old: Var, new: Var) -> Emit<Var> {
+        match scatter {
+            Combiner::Reducer(r) => Ok(self.apply_binary(r.binary(), dtype, old, new)),
+            Combiner::Nested(f) => Ok(self.nested(f, &[old, new])?[0]),
+        }
+    }
+
+    /// [`Emitter::selected`] for large windows and any function: a loop that carries the element selected so far, its number and
+    /// whether there is one.
+    fn selected_by_function(
+        &mut self,
+        operand: Value,
+        dims: &[WindowDim],
+        select: &Func,
+        idx: &[Index],
+        extents: &[i64],
+    ) -> Emit<(Var, Option<Var>)> {
+        let sizes = self.cx.sizes(operand);
+        let nothing = self.constant(Const { dtype: self.cx.dtype(operand).compute_type(), bits: 0 });
+        let (zero, no) = (self.int(DType::I32, 0), self.constant(Const { dtype: DType::Bool, bits: 0 }));
+        let last = self.carry_nest(extents, vec![nothing, zero, no], &mut |e, at, best| {
+            let (place, valid) = e.window_element(dims, &sizes, idx, at);
+            let x = e.elem(operand, &place)?;
+            let keep = e.keeps(Selection::Nested(select), best[0], x)?;
+            let mut keep = e.binary(BinaryOp::And, keep, best[2]);
+            let yes = e.constant(Const { dtype: DType::Bool, bits: 1 });
+            if let Some(valid) = valid {
+                keep = e.select(valid, keep, yes);
+            }
+            let number = e.materialize(&index::linearize(at, extents), DType::I32);
+            let any = e.binary(BinaryOp::Or, best[2], valid.unwrap_or(yes));
+            Ok(vec![e.select(keep, best[0], x), e.select(keep, best[1], number), any])
+        })?;
+        Ok((last[1], Some(last[2])))
     }
 
     /// [`Emitter::selected`] for large windows: first the extreme, then its first position. A NaN counts as the extreme.
@@ -186,16 +265,13 @@ fn constant_index(mut k: i64, extents: &[i64]) -> Idx {
 /// Kernels of a `select_and_scatter`.
 pub(super) fn select_and_scatter(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> {
     let node = cx.node(id);
-    let Op::SelectAndScatter { window, select, scatter } = &node.op else {
-        return Err(unsupported(node, "not a select_and_scatter"));
-    };
+    let (dims, select, scatter) = scattered(node)?;
     let (operand, source, init) = (node.operands[0], node.operands[1], node.operands[2]);
     let value: Value = id.into();
     let (sizes, windows) = (cx.sizes(operand), cx.sizes(source));
     if index::count(&sizes) == 0 {
         return Ok(());
     }
-    let dims = &window.dims;
     let count: i64 = dims.iter().map(|w| w.size).product();
     if windows_tile(cx.func, node) {
         return tiled_windows(cx, id, out);
@@ -232,12 +308,12 @@ pub(super) fn select_and_scatter(cx: &Context<'_>, id: NodeId, out: &mut Emitted
         let work = index::count(&windows) * count;
         e.root_nest(outer, true, worth_parallel(work), |e| {
             e.inner_nest(inner, false, |e| {
-                let (number, any) = e.selected(operand, dims, *select, &idx)?;
+                let (number, any) = e.selected(operand, dims, select, &idx)?;
                 let at = e.selected_place(dims, &sizes, &idx, number);
                 let s = e.elem(source, &idx)?;
                 let linear = index::linearize(&at, &sizes);
                 let old = e.load(buf, linear.clone());
-                let new = e.apply_binary(scatter.binary(), node.types[0].dtype, old, s);
+                let new = e.combined_with(scatter, node.types[0].dtype, old, s)?;
                 let new = any.map_or(new, |any| e.select(any, new, old));
                 e.store(buf, linear, new);
                 Ok(())
@@ -261,12 +337,10 @@ impl Emitter<'_> {
 /// Windows that tile the operand: each writes all of its elements.
 fn tiled_windows(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> {
     let node = cx.node(id);
-    let Op::SelectAndScatter { window, select, scatter } = &node.op else {
-        return Err(unsupported(node, "not a select_and_scatter"));
-    };
+    let (dims, select, scatter) = scattered(node)?;
     let (operand, source) = (node.operands[0], node.operands[1]);
     let (sizes, windows) = (cx.sizes(operand), cx.sizes(source));
-    let extents: Sizes = window.dims.iter().map(|w| w.size).collect();
+    let extents: Sizes = dims.iter().map(|w| w.size).collect();
     let dtype = node.types[0].dtype;
     launch(cx, out, |e, _| {
         let (mut axes, mut idx) = (Vec::new(), Idx::new());
@@ -276,17 +350,17 @@ fn tiled_windows(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> {
             idx.push(ix);
         }
         e.root_nest(axes, true, worth_parallel(index::count(&sizes)), |e| {
-            let (number, _) = e.selected(operand, &window.dims, *select, &idx)?;
+            let (number, _) = e.selected(operand, dims, select, &idx)?;
             let s = e.elem(source, &idx)?;
             let init = e.scalar(node.operands[2])?;
-            let new = e.apply_binary(scatter.binary(), dtype, init, s);
+            let new = e.combined_with(scatter, dtype, init, s)?;
             let mut places = Vec::new();
             for k in 0..index::count(&extents) {
                 let this = e.int(DType::I32, k);
                 let here = e.compare(CompareDirection::EQ, number, this);
                 let x = e.select(here, new, init);
                 let at = constant_index(k, &extents);
-                let (place, _) = e.window_element(&window.dims, &sizes, &idx, &at);
+                let (place, _) = e.window_element(dims, &sizes, &idx, &at);
                 e.remember((id.into(), place.clone()), x);
                 places.push(place);
             }
