@@ -219,11 +219,16 @@ impl Exec<'_> {
                 self.nested(&branches[index.filter(|i| *i <= last).unwrap_or(last)], &operands[1..])
             }
             Op::Composite { body, .. } => self.nested(body, operands),
+            Op::GenericReduce { .. }
+            | Op::GenericReduceWindow { .. }
+            | Op::GenericSelectAndScatter { .. }
+            | Op::GenericScatter { .. }
+            | Op::Sort { .. } => self.elementwise_region(op, types, operands, site),
             op => ops::eval(op, types, operands, self.options.max_bytes).map_err(|f| f.at(site())),
         }
     }
 
-    fn nested(&mut self, func: &Func, args: &[Tensor]) -> Result<Results, EvalError> {
+    pub fn nested(&mut self, func: &Func, args: &[Tensor]) -> Result<Results, EvalError> {
         self.depth += 1;
         let results = self.call(func, args);
         self.depth -= 1;
@@ -278,7 +283,7 @@ fn scalar<T: kiln_ir::Element>(t: &Tensor, site: &dyn Fn() -> Site) -> Result<T,
 
 /// The position of the first NaN or infinity.
 pub(crate) fn find(t: &Tensor, value: NonFinite) -> Option<usize> {
-    if !t.dtype().is_float() {
+    if !t.dtype().is_float() && !t.dtype().is_complex() {
         return None;
     }
     crate::dispatch!(t.dtype(), T => t.as_slice::<T>().ok()?.iter().position(|&x| match value {

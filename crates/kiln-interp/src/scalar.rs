@@ -1,54 +1,31 @@
 //! Scalar semantics of every elementwise operator, conversion and comparison, in one place.
 //!
 //! The rules, the same for the graph, the loop IR and compiled code:
-//! - f16 and bf16 are computed in f32 and rounded after every operator. Here f32 is computed in f64 and rounded once: exactly
+//! - f16, bf16 and smaller floats are computed in f32 and rounded after every operator. Here f32 is computed in f64 and rounded once: exactly
 //!   rounded for `+ - * / sqrt`, and almost always exactly rounded for the transcendental functions.
 //! - Integers wrap. `x / 0` is all ones (-1), `x % 0` is `x`, `MIN / -1` is `MIN`, `MIN % -1` is 0.
 //! - Shifts by the width or more (or by a negative amount) give 0; arithmetic ones fill with the sign.
 //! - `power` of integers with a negative exponent: 1 and -1 by parity for bases 1 and -1, -1 for base 0, otherwise 0.
 //! - `maximum`, `minimum` propagate NaN and order -0 below +0; `remainder` has the dividend's sign; comparisons are IEEE 754.
 //! - Conversions: see [`lane::Lane::narrow`].
+//! - Integers of 2 and 4 bits wrap at their width.
+//! - Complex numbers are computed as pairs of f64, see [`complex_math`]; they compare by real, then by imaginary part;
+//!   `maximum` and `minimum` give the first operand with a NaN.
 //! - On bool, `add`, `maximum`, `or` are the logical or; `multiply`, `minimum`, `and` the logical and.
 
+mod complex;
+pub mod complex_math;
 pub mod lane;
 pub mod math;
+pub mod precision;
+pub mod small;
 
 use half::{bf16, f16};
 use kiln_ir::op::CompareDirection;
-use kiln_ir::{BinaryOp, DType, Tensor, UnaryOp};
+use kiln_ir::{BinaryOp, Complex, DType, Tensor, UnaryOp};
 use lane::{Lane, Wide};
+use small::*;
 use std::fmt;
-
-/// One element of any type.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub enum Scalar {
-    /// `bool`.
-    Bool(bool),
-    /// `i8`.
-    I8(i8),
-    /// `i16`.
-    I16(i16),
-    /// `i32`.
-    I32(i32),
-    /// `i64`.
-    I64(i64),
-    /// `u8`.
-    U8(u8),
-    /// `u16`.
-    U16(u16),
-    /// `u32`.
-    U32(u32),
-    /// `u64`.
-    U64(u64),
-    /// `f16`.
-    F16(f16),
-    /// `bf16`.
-    BF16(bf16),
-    /// `f32`.
-    F32(f32),
-    /// `f64`.
-    F64(f64),
-}
 
 /// An operator met element types that it is not defined on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +48,13 @@ impl std::error::Error for ScalarError {}
 
 macro_rules! scalars {
     ($($v:ident $t:ty),*) => {
+        /// One element of any type.
+        #[derive(Clone, Copy, PartialEq, Debug)]
+        pub enum Scalar {
+            $(#[doc = concat!("`", stringify!($t), "`.")]
+            $v($t),)*
+        }
+
         $(impl From<$t> for Scalar {
             fn from(x: $t) -> Scalar {
                 Scalar::$v(x)
@@ -92,7 +76,8 @@ macro_rules! scalars {
             }
         }
 
-        /// Applies a unary operator. `is_finite` gives bool, every other operator the operand's type.
+        /// Applies a unary operator. `is_finite` gives bool, `abs` of a complex number a float, every other operator the operand's
+        /// type.
         ///
         /// # Errors
         /// When the operator is not defined on the operand's type.
@@ -106,6 +91,9 @@ macro_rules! scalars {
             let err = ScalarError { op: op.name(), dtype: x.dtype(), other: None };
             match x {
                 $(Scalar::$v(x) if op == UnaryOp::IsFinite && DType::$v.is_float() => Ok(Scalar::Bool(Lane::is_finite(x))),
+                Scalar::$v(x) if op == UnaryOp::Abs && DType::$v.is_complex() => {
+                    Ok(convert(Scalar::F64(complex_abs(x.widen())), DType::$v.real_type()))
+                }
                 Scalar::$v(x) => <$t as Lane>::unary(op).map(|f| f(x).into()).ok_or(err),)*
             }
         }
@@ -153,12 +141,20 @@ macro_rules! scalars {
             }
             match to {
                 $(DType::$v => Scalar::$v(<$t>::narrow(x.widen())),)*
-                DType::I2 | DType::I4 | DType::U2 | DType::U4 | DType::F4E2M1FN | DType::F6E2M3FN | DType::F6E3M2FN | DType::F8E3M4 | DType::F8E4M3 | DType::F8E4M3B11FNUZ | DType::F8E4M3FN | DType::F8E4M3FNUZ | DType::F8E5M2 | DType::F8E5M2FNUZ | DType::F8E8M0FNU | DType::C64 | DType::C128 => x,
             }
         }
     };
 }
-scalars!(Bool bool, I8 i8, I16 i16, I32 i32, I64 i64, U8 u8, U16 u16, U32 u32, U64 u64, F16 f16, BF16 bf16, F32 f32, F64 f64);
+scalars!(
+    Bool bool, I2 I2, I4 I4, I8 i8, I16 i16, I32 i32, I64 i64, U2 U2, U4 U4, U8 u8, U16 u16, U32 u32, U64 u64,
+    F4E2M1FN F4E2M1FN, F6E2M3FN F6E2M3FN, F6E3M2FN F6E3M2FN, F8E3M4 F8E3M4, F8E4M3 F8E4M3, F8E4M3B11FNUZ F8E4M3B11FNUZ, F8E4M3FN F8E4M3FN, F8E4M3FNUZ F8E4M3FNUZ, F8E5M2 F8E5M2, F8E5M2FNUZ F8E5M2FNUZ, F8E8M0FNU F8E8M0FNU,
+    F16 f16, BF16 bf16, F32 f32, F64 f64, C64 Complex<f32>, C128 Complex<f64>
+);
+
+/// The magnitude of a complex number, of others the absolute value.
+fn complex_abs(w: Wide) -> f64 {
+    complex_math::abs(Complex::narrow(w))
+}
 
 impl Scalar {
     /// The element of a tensor at a row-major position, if there is one.
@@ -166,7 +162,7 @@ impl Scalar {
         crate::dispatch!(tensor.dtype(), T => tensor.as_slice::<T>().ok()?.get(index).map(|&x| x.into()))
     }
 
-    /// The number as f64: exact but for integers beyond 2^53.
+    /// The number as f64: exact but for integers beyond 2^53; of complex numbers the real part.
     pub fn to_f64(self) -> f64 {
         f64::narrow(self.widen())
     }

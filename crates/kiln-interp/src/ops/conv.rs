@@ -1,6 +1,6 @@
 //! `convolution`, straight from its definition.
 
-use super::dot::{fma_float, fma_int, with_numbers};
+use super::dot::{fma_complex, fma_float, fma_int, with_numbers};
 use super::sizes;
 use crate::error::Fault;
 use crate::index::{for_each_index, offset_of, strides, taps};
@@ -10,7 +10,14 @@ use kiln_ir::{Tensor, TensorType};
 pub(super) fn convolution(lhs: &Tensor, rhs: &Tensor, ty: &TensorType, c: &ConvDims) -> Result<Tensor, Fault> {
     let shape = sizes(ty)?;
     let run = Run { c, input: lhs.shape(), kernel: rhs.shape(), output: &shape };
-    with_numbers(lhs, rhs, ty, |a, b| run.run(a, b, fma_float), |a, b| run.run(a, b, fma_int))
+    with_numbers(
+        lhs,
+        rhs,
+        ty,
+        |a, b| run.run(a, b, fma_float),
+        |a, b| run.run(a, b, fma_int),
+        |a, b| run.run(a, b, fma_complex),
+    )
 }
 
 struct Run<'a> {

@@ -104,8 +104,7 @@ pub(super) fn gather(x: &Tensor, indices: &Tensor, ty: &TensorType, g: &GatherDi
     })
 }
 
-/// Updates in row-major order of the batch, then of the window; a window that leaves the operand is skipped whole. Results
-/// are rounded to the element type at every update.
+/// Results are rounded to the element type at every update; see [`for_each_update`] for their order.
 pub(super) fn scatter(
     x: &Tensor,
     indices: &Tensor,
@@ -113,6 +112,30 @@ pub(super) fn scatter(
     s: &ScatterDims,
     update: ScatterUpdate,
 ) -> Result<Tensor, Fault> {
+    dispatch!(x.dtype(), T => {
+        let f: Fn2<T> = match update {
+            ScatterUpdate::Assign => |_, new| new,
+            ScatterUpdate::Combine(r) => <T as Lane>::binary(r.binary()).ok_or(Fault::Unsupported(x.dtype()))?,
+        };
+        let mut out = x.to_vec::<T>()?;
+        let updated = updates.as_slice::<T>()?;
+        for_each_update(x.shape(), indices, updates.shape(), s, |a, b| out[a] = f(out[a], updated[b]))?;
+        Ok(Tensor::from_vec(x.shape(), out)?)
+    })
+}
+
+/// Calls `f` with the offsets of an element and of the update that meets it, in row-major order of the batch, then of the
+/// window. A window that leaves the operand is skipped whole.
+pub(crate) fn for_each_update(
+    shape: &[usize],
+    indices: &Tensor,
+    updates: &[usize],
+    s: &ScatterDims,
+    mut f: impl FnMut(usize, usize),
+) -> Result<(), Fault> {
+    if updates.contains(&0) {
+        return Ok(());
+    }
     let batching = s.input_batching_dims.iter().copied().zip(s.scatter_indices_batching_dims.iter().copied());
     let pointers = Pointers {
         values: index_values(indices)?,
@@ -120,34 +143,11 @@ pub(super) fn scatter(
         map: &s.scatter_dims_to_operand_dims,
         batching: batching.collect(),
         vector_dim: s.index_vector_dim,
-        rank: x.rank(),
+        rank: shape.len(),
     };
-    dispatch!(x.dtype(), T => {
-        let f: Fn2<T> = match update {
-            ScatterUpdate::Assign => |_, new| new,
-            ScatterUpdate::Combine(r) => <T as Lane>::binary(r.binary()).ok_or(Fault::Unsupported(x.dtype()))?,
-        };
-        let mut out = x.to_vec::<T>()?;
-        scatter_into(&mut out, x.shape(), updates.as_slice::<T>()?, updates.shape(), &pointers, s, f);
-        Ok(Tensor::from_vec(x.shape(), out)?)
-    })
-}
-
-fn scatter_into<T: Lane>(
-    out: &mut [T],
-    shape: &[usize],
-    updates: &[T],
-    updates_shape: &[usize],
-    pointers: &Pointers,
-    s: &ScatterDims,
-    f: Fn2<T>,
-) {
-    if updates.is_empty() {
-        return;
-    }
     let dropped: Vec<usize> = s.inserted_window_dims.iter().chain(&s.input_batching_dims).copied().collect();
     let window_dims = complement(shape.len(), &dropped);
-    let from = side(updates_shape, &s.update_window_dims);
+    let from = side(updates, &s.update_window_dims);
     let mut window: Dims<usize> = Dims::from_elem(1, shape.len());
     for (&d, &n) in window_dims.iter().zip(&from.window_shape) {
         window[d] = n;
@@ -163,7 +163,8 @@ fn scatter_into<T: Lane>(
             let at: isize = batch.iter().zip(&from.batch.strides).map(|(&i, &s)| i as isize * s).sum();
             let source = View { offset: at, strides: from.window.strides.clone() };
             let target = window_at(&operand, &start, &window_dims);
-            for_each2(&from.window_shape, &source, &target, |a, b| out[b] = f(out[b], updates[a]));
+            for_each2(&from.window_shape, &source, &target, |a, b| f(b, a));
         }
     });
+    Ok(())
 }

@@ -2,17 +2,19 @@
 
 mod conv;
 mod dot;
-mod elementwise;
-mod gather;
+pub(crate) mod elementwise;
+mod fft;
+pub(crate) mod gather;
+mod linalg;
 mod movement;
 mod reduce;
 pub(crate) mod rng;
-mod window;
+pub(crate) mod window;
 
 use crate::error::Fault;
-use kiln_ir::op::RngAlgorithm;
+use kiln_ir::op::FftKind;
 use kiln_ir::tensor::AlignedBytes;
-use kiln_ir::{DType, Dim, Op, Tensor, TensorType};
+use kiln_ir::{Dim, Op, Tensor, TensorType};
 use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
 
@@ -26,13 +28,8 @@ pub(crate) fn eval(op: &Op, types: &[TensorType], x: &[Tensor], max_bytes: usize
     for t in types {
         check_size(t, max_bytes)?;
     }
-    let new = |d: DType| d.is_complex() || d.mini_format().is_some() || d.bits() < 8;
-    let dtypes = x.iter().map(Tensor::dtype).chain(types.iter().map(|t| t.dtype));
-    if let Some(dtype) = dtypes.into_iter().find(|d| new(*d)) {
-        return Err(Fault::Unsupported(dtype));
-    }
-    if let Op::RngBitGenerator { ty, algorithm: RngAlgorithm::ThreeFry } = op {
-        return rng::rng_bit_generator(&x[0], ty);
+    if let Op::RngBitGenerator { ty, algorithm } = op {
+        return rng::rng_bit_generator(&x[0], ty, *algorithm);
     }
     let ty = types.first().ok_or_else(|| Fault::malformed("the operator has no result"))?;
     Ok(smallvec![single(op, ty, x)?])
@@ -53,7 +50,28 @@ fn single(op: &Op, ty: &TensorType, x: &[Tensor]) -> Result<Tensor, Fault> {
         Op::Select => elementwise::select(&x[0], &x[1], &x[2]),
         Op::Clamp => elementwise::clamp(&x[0], &x[1], &x[2]),
         Op::Convert(to) => elementwise::convert(&x[0], *to),
-        Op::BitcastConvert(to) => Ok(Tensor::from_bytes(*to, sizes(ty)?, x[0].bytes())?),
+        Op::BitcastConvert(to) => elementwise::bitcast_convert(&x[0], *to, &sizes(ty)?),
+        Op::Complex => elementwise::complex(&x[0], &x[1]),
+        Op::Real => elementwise::part(&x[0], false),
+        Op::Imag => elementwise::part(&x[0], true),
+        Op::ReducePrecision { exponent_bits, mantissa_bits } => {
+            elementwise::reduce_precision(&x[0], *exponent_bits, *mantissa_bits)
+        }
+        Op::Fft { kind, length, interleaved } => {
+            linalg::with_complex(x, ty, *interleaved, *kind != FftKind::Rfft, |x| fft::fft(&x[0], *kind, length))
+        }
+        Op::Cholesky { lower, interleaved } => {
+            linalg::with_complex(x, ty, *interleaved, true, |x| linalg::cholesky(&x[0], *lower))
+        }
+        Op::TriangularSolve { left_side, lower, unit_diagonal, transpose_a, interleaved } => {
+            let how = linalg::Solve {
+                left_side: *left_side,
+                lower: *lower,
+                unit_diagonal: *unit_diagonal,
+                transpose: *transpose_a,
+            };
+            linalg::with_complex(x, ty, *interleaved, true, |x| linalg::triangular_solve(&x[0], &x[1], how))
+        }
         Op::GetDimensionSize(d) => elementwise::dimension_size(&x[0], *d),
         Op::BroadcastInDim { dims, .. } => movement::broadcast_in_dim(&x[0], ty, dims),
         Op::Reshape(_) => Ok(x[0].reshape(sizes(ty)?)?),
@@ -74,19 +92,12 @@ fn single(op: &Op, ty: &TensorType, x: &[Tensor]) -> Result<Tensor, Fault> {
         }
         Op::Gather(dims) => gather::gather(&x[0], &x[1], ty, dims),
         Op::Scatter { dims, update } => gather::scatter(&x[0], &x[1], &x[2], dims, *update),
-        Op::Complex
-        | Op::Real
-        | Op::Imag
-        | Op::ReducePrecision { .. }
+        Op::Parameter(_)
         | Op::GenericReduce { .. }
         | Op::GenericReduceWindow { .. }
         | Op::GenericSelectAndScatter { .. }
         | Op::GenericScatter { .. }
         | Op::Sort { .. }
-        | Op::Fft { .. }
-        | Op::Cholesky { .. }
-        | Op::TriangularSolve { .. } => Err(Fault::malformed("the operator is not supported yet")),
-        Op::Parameter(_)
         | Op::RngBitGenerator { .. }
         | Op::While { .. }
         | Op::If { .. }
@@ -96,7 +107,7 @@ fn single(op: &Op, ty: &TensorType, x: &[Tensor]) -> Result<Tensor, Fault> {
 }
 
 /// Fails unless the bytes of `t` are within the bound and can be had.
-fn check_size(t: &TensorType, max_bytes: usize) -> Result<(), Fault> {
+pub(crate) fn check_size(t: &TensorType, max_bytes: usize) -> Result<(), Fault> {
     let bytes = t.num_bytes().filter(|n| *n <= max_bytes).ok_or_else(|| Fault::TooLarge(t.clone()))?;
     if bytes > 1 << 24 {
         // A probe: what allocates later would abort the process instead of failing.
@@ -106,7 +117,7 @@ fn check_size(t: &TensorType, max_bytes: usize) -> Result<(), Fault> {
 }
 
 /// The sizes of a type, which are all known.
-fn sizes(ty: &TensorType) -> Result<SmallVec<[usize; 4]>, Fault> {
+pub(crate) fn sizes(ty: &TensorType) -> Result<SmallVec<[usize; 4]>, Fault> {
     ty.shape.as_sizes().ok_or_else(|| Fault::malformed(format!("{ty} has no known sizes")))
 }
 
@@ -130,6 +141,7 @@ fn index_values(t: &Tensor) -> Result<Vec<i64>, Fault> {
         Wide::I(i) => i,
         Wide::U(u) => i64::try_from(u).unwrap_or(i64::MAX),
         Wide::F(f) => f as i64,
+        Wide::C(z) => z.re as i64,
     }).collect()))
 }
 
@@ -149,8 +161,12 @@ macro_rules! by_size {
                 const $N: usize = 4;
                 $body
             }
-            _ => {
+            8 => {
                 const $N: usize = 8;
+                $body
+            }
+            _ => {
+                const $N: usize = 16;
                 $body
             }
         }

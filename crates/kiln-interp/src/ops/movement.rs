@@ -17,7 +17,8 @@ fn copy(elem: usize, shape: &[usize], src: &[u8], from: &View, dst: &mut [u8], t
         1 => run::<1>(shape, src, from, dst, to),
         2 => run::<2>(shape, src, from, dst, to),
         4 => run::<4>(shape, src, from, dst, to),
-        _ => run::<8>(shape, src, from, dst, to),
+        8 => run::<8>(shape, src, from, dst, to),
+        _ => run::<16>(shape, src, from, dst, to),
     }
 }
 

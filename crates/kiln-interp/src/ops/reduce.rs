@@ -1,5 +1,6 @@
 //! `reduce`, `argmin`, `argmax`.
 
+use super::elementwise::from_wide;
 use super::sizes;
 use crate::dispatch;
 use crate::error::Fault;
@@ -46,8 +47,5 @@ pub(super) fn arg_reduce(x: &Tensor, ty: &TensorType, axis: usize, kind: ArgKind
             .map(|k| (1..along.len()).fold(0, |best, i| if better(v[k + along[i]], v[k + along[best]]) { i } else { best }) as u64)
             .collect()
     });
-    dispatch!(ty.dtype, I => {
-        let positions = positions.into_iter().map(|i| <I as Lane>::narrow(Wide::U(i))).collect();
-        Ok(Tensor::from_vec(sizes(ty)?, positions)?)
-    })
+    from_wide(ty.dtype, &sizes(ty)?, positions.into_iter().map(Wide::U))
 }

@@ -1,11 +1,12 @@
-//! `rng_bit_generator`: Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as
-//! 1, 2, 3", SC 2011), counters and words laid out as XLA's `THREE_FRY` algorithm does.
+//! `rng_bit_generator`: Threefry-2x32 with 20 rounds and Philox-4x32 with 10 (Salmon, Moraes, Dror, Shaw: "Parallel random
+//! numbers: as easy as 1, 2, 3", SC 2011), counters and words laid out as XLA's `THREE_FRY` and `PHILOX` algorithms do.
 
+use super::elementwise::from_wide;
 use super::{Results, sizes};
-use crate::dispatch;
 use crate::error::Fault;
 use crate::index::{for_each_index, offset_of, strides};
-use crate::scalar::lane::{Lane, Wide};
+use crate::scalar::lane::Wide;
+use kiln_ir::op::RngAlgorithm;
 use kiln_ir::{Tensor, TensorType};
 use smallvec::{SmallVec, smallvec};
 
@@ -36,16 +37,75 @@ fn words(x: u64) -> [u32; 2] {
     [x as u32, (x >> 32) as u32]
 }
 
+/// One block of Philox-4x32-10: four words of random bits for a key and a counter.
+///
+/// ```
+/// // The first known answer of the authors' test vectors.
+/// assert_eq!(kiln_interp::philox4x32([0; 2], [0; 4]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+/// ```
+pub fn philox4x32(key: [u32; 2], counter: [u32; 4]) -> [u32; 4] {
+    const STEPS: [u32; 2] = [0x9e37_79b9, 0xbb67_ae85];
+    const FACTORS: [u64; 2] = [0xd251_1f53, 0xcd9e_8d57];
+    let (mut k, mut x) = (key, counter);
+    for _ in 0..10 {
+        let [low0, high0] = words(FACTORS[0] * u64::from(x[0]));
+        let [low1, high1] = words(FACTORS[1] * u64::from(x[2]));
+        x = [high1 ^ x[1] ^ k[0], low1, high0 ^ x[3] ^ k[1], low0];
+        k = [k[0].wrapping_add(STEPS[0]), k[1].wrapping_add(STEPS[1])];
+    }
+    x
+}
+
+/// The new state, and random bits of type `ty`.
+pub(super) fn rng_bit_generator(state: &Tensor, ty: &TensorType, algorithm: RngAlgorithm) -> Result<Results, Fault> {
+    let shape = sizes(ty)?;
+    let wide = ty.dtype.size() == 8;
+    let (next, bits) = match algorithm {
+        RngAlgorithm::ThreeFry => threefry(state, &shape, wide)?,
+        RngAlgorithm::Philox => philox(state, &shape, wide)?,
+    };
+    let next = Tensor::from_vec([next.len()], next)?;
+    // Types of less than 32 bits keep the low ones.
+    Ok(smallvec![next, from_wide(ty.dtype, &shape, bits.into_iter().map(Wide::U))?])
+}
+
+/// `state` is (key, counter) or (key, low half of the counter, high half); in the short form the key is the high half, too.
+/// Blocks take consecutive counters; the words of a block go to consecutive elements, two to one of 64 bits.
+fn philox(state: &Tensor, shape: &[usize], wide: bool) -> Result<(Vec<u64>, Vec<u64>), Fault> {
+    let (key, low, high, long) = match *state.as_slice::<u64>()? {
+        [key, low] => (key, low, key, false),
+        [key, low, high] => (key, low, high, true),
+        _ => return Err(Fault::malformed("the state is neither u64[2] nor u64[3]")),
+    };
+    let counter = u128::from(high) << 64 | u128::from(low);
+    let n: usize = shape.iter().product();
+    let blocks = if wide { n.div_ceil(2) } else { n.div_ceil(4) };
+    let mut bits = Vec::with_capacity(4 * blocks);
+    for i in 0..blocks as u128 {
+        let c = counter.wrapping_add(i);
+        let [a, b] = [words(c as u64), words((c >> 64) as u64)];
+        let x = philox4x32(words(key), [a[0], a[1], b[0], b[1]]).map(u64::from);
+        if wide {
+            bits.extend([x[0] | x[1] << 32, x[2] | x[3] << 32]);
+        } else {
+            bits.extend(x);
+        }
+    }
+    bits.truncate(n);
+    let next = counter.wrapping_add(blocks as u128);
+    let next = if long { vec![key, next as u64, (next >> 64) as u64] } else { vec![key, next as u64] };
+    Ok((next, bits))
+}
+
 /// `state` is (key, counter). 64-bit results take one block each, at consecutive counters in row-major order. Narrower ones
 /// halve a dimension, take one block per element of the halved shape, and give the two words to neighbours in that dimension
-/// (8- and 16-bit results keep the low bits of a word).
-pub(super) fn rng_bit_generator(state: &Tensor, ty: &TensorType) -> Result<Results, Fault> {
+/// (results of less than 32 bits keep the low bits of a word).
+fn threefry(state: &Tensor, shape: &[usize], wide: bool) -> Result<(Vec<u64>, Vec<u64>), Fault> {
     let &[key, counter] = state.as_slice::<u64>()? else {
         return Err(Fault::malformed("the state is not u64[2]"));
     };
-    let shape = sizes(ty)?;
     let block = |i: u64| threefry2x32(words(key), words(counter.wrapping_add(i)));
-    let (bits, blocks) = if ty.dtype.size() == 8 {
+    let (bits, blocks) = if wide {
         let n = shape.iter().product::<usize>() as u64;
         let bits = (0..n).map(|i| {
             let [low, high] = block(i);
@@ -53,13 +113,9 @@ pub(super) fn rng_bit_generator(state: &Tensor, ty: &TensorType) -> Result<Resul
         });
         (bits.collect(), n)
     } else {
-        halved(&shape, block)
+        halved(shape, block)
     };
-    let next = Tensor::from_vec([2], vec![key, counter.wrapping_add(blocks)])?;
-    let value = dispatch!(ty.dtype, T => {
-        Tensor::from_vec(&shape, bits.into_iter().map(|b| <T as Lane>::narrow(Wide::U(b))).collect())?
-    });
-    Ok(smallvec![next, value])
+    Ok((vec![key, counter.wrapping_add(blocks)], bits))
 }
 
 /// 32 bits per element, and the number of blocks taken.

@@ -13,7 +13,7 @@ use kiln_ir::op::{CompareDirection, Reducer, Window};
 use kiln_ir::{Tensor, TensorType};
 
 /// Calls `f` for every window in row-major order with the offsets of the elements that it covers, in row-major order.
-fn for_each_window(x: &[usize], window: &Window, windows: &[usize], mut f: impl FnMut(&[usize])) {
+pub(crate) fn for_each_window(x: &[usize], window: &Window, windows: &[usize], mut f: impl FnMut(&[usize])) {
     let s = strides(x);
     // The offsets per dimension change rarely in the outer dimensions: keep them while the index stays.
     let mut lines: Vec<(usize, Vec<usize>)> = vec![(usize::MAX, Vec::new()); x.len()];

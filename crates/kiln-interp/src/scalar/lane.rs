@@ -3,7 +3,8 @@
 use super::math;
 use half::{bf16, f16};
 use kiln_ir::op::CompareDirection;
-use kiln_ir::{BinaryOp, DType, Element, UnaryOp};
+use kiln_ir::{BinaryOp, Complex, Element, UnaryOp};
+use std::cmp::Ordering;
 
 /// A scalar function of one argument.
 pub type Fn1<T> = fn(T) -> T;
@@ -19,29 +20,35 @@ pub enum Wide {
     U(u64),
     /// A float.
     F(f64),
+    /// A complex number.
+    C(Complex<f64>),
 }
 
 /// An element type with its arithmetic.
 ///
-/// Floats are computed in `f64` and rounded to the type once; f16 and bf16 are rounded to f32 first, which for the basic
-/// operations gives what f32 arithmetic followed by rounding gives. Integers wrap.
-pub trait Lane: Element + PartialOrd + Default {
-    /// What reductions accumulate in: f64 for floats, otherwise the type itself.
+/// Floats are computed in `f64` and rounded to the type once; f16, bf16 and smaller ones are rounded to f32 first, which for
+/// the basic operations gives what f32 arithmetic followed by rounding gives. Complex numbers are computed as pairs of `f64`.
+/// Integers wrap.
+pub trait Lane: Element + Default {
+    /// What reductions accumulate in: f64 for floats, c128 for complex numbers, otherwise the type itself.
     type Acc: Lane;
 
     /// The function of `op`, or none if the operator is not defined on this type. [`UnaryOp::IsFinite`] changes the type
-    /// and is [`Lane::is_finite`].
+    /// and is [`Lane::is_finite`]; so does [`UnaryOp::Abs`] of a complex number, which is that of [`super::unary`].
     fn unary(op: UnaryOp) -> Option<Fn1<Self>>;
     /// The function of `op`, or none if the operator is not defined on this type.
     fn binary(op: BinaryOp) -> Option<Fn2<Self>>;
     /// Neither infinite nor NaN; integers are finite.
     fn is_finite(self) -> bool;
-    /// True for NaN.
+    /// True for NaN, and for complex numbers with a NaN.
     fn is_nan(self) -> bool;
+    /// The order of two values, none with NaN. Complex numbers: that of the real parts, then of the imaginary parts.
+    fn order(self, other: Self) -> Option<Ordering>;
     /// The value without loss.
     fn widen(self) -> Wide;
     /// Conversion by value: integers wrap; float to integer truncates and saturates, NaN gives 0; anything but zero
-    /// becomes true; floats round to nearest even (f16 and bf16 by way of f32).
+    /// becomes true; floats round to nearest even (integers to f16 and smaller by way of f32); the imaginary part is
+    /// dropped.
     fn narrow(w: Wide) -> Self;
     /// The value as an accumulator.
     fn up(self) -> Self::Acc;
@@ -49,15 +56,17 @@ pub trait Lane: Element + PartialOrd + Default {
     fn down(acc: Self::Acc) -> Self;
 }
 
-/// A comparison by IEEE 754 (false with NaN, except `NE`), integers by value, false below true.
-pub fn compare<T: PartialOrd>(direction: CompareDirection, a: T, b: T) -> bool {
+/// A comparison by IEEE 754 (false with NaN, except `NE`), integers by value, false below true, complex numbers by
+/// [`Lane::order`].
+pub fn compare<T: Lane>(direction: CompareDirection, a: T, b: T) -> bool {
+    let order = a.order(b);
     match direction {
-        CompareDirection::EQ => a == b,
-        CompareDirection::NE => a != b,
-        CompareDirection::GE => a >= b,
-        CompareDirection::GT => a > b,
-        CompareDirection::LE => a <= b,
-        CompareDirection::LT => a < b,
+        CompareDirection::EQ => order == Some(Ordering::Equal),
+        CompareDirection::NE => order != Some(Ordering::Equal),
+        CompareDirection::GE => order.is_some_and(Ordering::is_ge),
+        CompareDirection::GT => order == Some(Ordering::Greater),
+        CompareDirection::LE => order.is_some_and(Ordering::is_le),
+        CompareDirection::LT => order == Some(Ordering::Less),
     }
 }
 
@@ -131,6 +140,9 @@ macro_rules! int_lane {
             fn is_nan(self) -> bool {
                 false
             }
+            fn order(self, other: $t) -> Option<Ordering> {
+                Some(self.cmp(&other))
+            }
             fn widen(self) -> Wide {
                 Wide::$wide(self as $wt)
             }
@@ -139,6 +151,7 @@ macro_rules! int_lane {
                     Wide::I(x) => x as $t,
                     Wide::U(x) => x as $t,
                     Wide::F(x) => x as $t,
+                    Wide::C(z) => z.re as $t,
                 }
             }
             fn up(self) -> $t {
@@ -246,6 +259,9 @@ impl Lane for bool {
     fn is_nan(self) -> bool {
         false
     }
+    fn order(self, other: bool) -> Option<Ordering> {
+        Some(self.cmp(&other))
+    }
     fn widen(self) -> Wide {
         Wide::U(self.into())
     }
@@ -254,6 +270,7 @@ impl Lane for bool {
             Wide::I(x) => x != 0,
             Wide::U(x) => x != 0,
             Wide::F(x) => x != 0.0,
+            Wide::C(z) => z.re != 0.0 || z.im != 0.0,
         }
     }
     fn up(self) -> bool {
@@ -264,6 +281,8 @@ impl Lane for bool {
     }
 }
 
+/// `to` widens to f64, `from` is computed through f32 where the type is smaller, `int` takes a converted integer, `once`
+/// rounds an f64 once.
 macro_rules! float_lane {
     ($t:ident, to $to:expr, from $from:expr, int $from_int:expr, once $once:expr) => {
         impl Lane for $t {
@@ -331,6 +350,9 @@ macro_rules! float_lane {
             fn is_nan(self) -> bool {
                 $to(self).is_nan()
             }
+            fn order(self, other: $t) -> Option<Ordering> {
+                $to(self).partial_cmp(&$to(other))
+            }
             fn widen(self) -> Wide {
                 Wide::F($to(self))
             }
@@ -339,6 +361,7 @@ macro_rules! float_lane {
                     Wide::I(x) => $from_int(x as _),
                     Wide::U(x) => $from_int(x as _),
                     Wide::F(x) => $once(x),
+                    Wide::C(z) => $once(z.re),
                 }
             }
             fn up(self) -> f64 {
@@ -350,6 +373,7 @@ macro_rules! float_lane {
         }
     };
 }
+pub(super) use float_lane;
 float_lane!(f64, to(|x: f64| x), from(|x: f64| x), int(|x: f64| x), once(|x: f64| x));
 float_lane!(f32, to(|x: f32| f64::from(x)), from(|x: f64| x as f32), int(|x: f32| x), once(|x: f64| x as f32));
 float_lane!(f16, to (|x: f16| f64::from(x.to_f32())), from (|x: f64| f16::from_f32(x as f32)), int f16::from_f32, once kiln_ir::dtype::f16_from_f64);
@@ -365,80 +389,45 @@ float_lane!(bf16, to (|x: bf16| f64::from(x.to_f32())), from (|x: f64| bf16::fro
 #[macro_export]
 macro_rules! dispatch {
     ($dtype:expr, $T:ident => $body:expr) => {
+        $crate::dispatch!(@ $dtype, $T, $body,
+            Bool bool,
+            I8 i8,
+            I16 i16,
+            I32 i32,
+            I64 i64,
+            U8 u8,
+            U16 u16,
+            U32 u32,
+            U64 u64,
+            F32 f32,
+            F64 f64,
+            F16 $crate::scalar::lane::types::f16,
+            BF16 $crate::scalar::lane::types::bf16,
+            I2 $crate::scalar::lane::types::I2,
+            I4 $crate::scalar::lane::types::I4,
+            U2 $crate::scalar::lane::types::U2,
+            U4 $crate::scalar::lane::types::U4,
+            F4E2M1FN $crate::scalar::lane::types::F4E2M1FN,
+            F6E2M3FN $crate::scalar::lane::types::F6E2M3FN,
+            F6E3M2FN $crate::scalar::lane::types::F6E3M2FN,
+            F8E3M4 $crate::scalar::lane::types::F8E3M4,
+            F8E4M3 $crate::scalar::lane::types::F8E4M3,
+            F8E4M3B11FNUZ $crate::scalar::lane::types::F8E4M3B11FNUZ,
+            F8E4M3FN $crate::scalar::lane::types::F8E4M3FN,
+            F8E4M3FNUZ $crate::scalar::lane::types::F8E4M3FNUZ,
+            F8E5M2 $crate::scalar::lane::types::F8E5M2,
+            F8E5M2FNUZ $crate::scalar::lane::types::F8E5M2FNUZ,
+            F8E8M0FNU $crate::scalar::lane::types::F8E8M0FNU,
+            C64 $crate::scalar::lane::types::Complex<f32>,
+            C128 $crate::scalar::lane::types::Complex<f64>,
+        )
+    };
+    (@ $dtype:expr, $T:ident, $body:expr, $($variant:ident $type:ty,)*) => {
         match $dtype {
-            $crate::scalar::lane::types::DType::Bool => {
-                type $T = bool;
+            $($crate::scalar::lane::types::DType::$variant => {
+                type $T = $type;
                 $body
-            }
-            $crate::scalar::lane::types::DType::I8 => {
-                type $T = i8;
-                $body
-            }
-            $crate::scalar::lane::types::DType::I16 => {
-                type $T = i16;
-                $body
-            }
-            $crate::scalar::lane::types::DType::I32 => {
-                type $T = i32;
-                $body
-            }
-            $crate::scalar::lane::types::DType::I64 => {
-                type $T = i64;
-                $body
-            }
-            $crate::scalar::lane::types::DType::U8 => {
-                type $T = u8;
-                $body
-            }
-            $crate::scalar::lane::types::DType::U16 => {
-                type $T = u16;
-                $body
-            }
-            $crate::scalar::lane::types::DType::U32 => {
-                type $T = u32;
-                $body
-            }
-            $crate::scalar::lane::types::DType::U64 => {
-                type $T = u64;
-                $body
-            }
-            $crate::scalar::lane::types::DType::F16 => {
-                type $T = $crate::scalar::lane::types::f16;
-                $body
-            }
-            $crate::scalar::lane::types::DType::BF16 => {
-                type $T = $crate::scalar::lane::types::bf16;
-                $body
-            }
-            $crate::scalar::lane::types::DType::F32 => {
-                type $T = f32;
-                $body
-            }
-            $crate::scalar::lane::types::DType::F64 => {
-                type $T = f64;
-                $body
-            }
-            $crate::scalar::lane::types::DType::I2
-            | $crate::scalar::lane::types::DType::I4
-            | $crate::scalar::lane::types::DType::U2
-            | $crate::scalar::lane::types::DType::U4
-            | $crate::scalar::lane::types::DType::F4E2M1FN
-            | $crate::scalar::lane::types::DType::F6E2M3FN
-            | $crate::scalar::lane::types::DType::F6E3M2FN
-            | $crate::scalar::lane::types::DType::F8E3M4
-            | $crate::scalar::lane::types::DType::F8E4M3
-            | $crate::scalar::lane::types::DType::F8E4M3B11FNUZ
-            | $crate::scalar::lane::types::DType::F8E4M3FN
-            | $crate::scalar::lane::types::DType::F8E4M3FNUZ
-            | $crate::scalar::lane::types::DType::F8E5M2
-            | $crate::scalar::lane::types::DType::F8E5M2FNUZ
-            | $crate::scalar::lane::types::DType::F8E8M0FNU
-            | $crate::scalar::lane::types::DType::C64
-            | $crate::scalar::lane::types::DType::C128 => {
-                // Refused before an operator runs; elements read as bytes give a typed error.
-                type $T = u8;
-                $body
-            }
+            })*
         }
     };
 }
@@ -446,47 +435,12 @@ macro_rules! dispatch {
 /// What [`dispatch!`](crate::dispatch) names.
 #[doc(hidden)]
 pub mod types {
+    pub use crate::scalar::small::*;
     pub use half::{bf16, f16};
-    pub use kiln_ir::DType;
+    pub use kiln_ir::{Complex, DType};
 }
 
 /// The conversion from one element type to another.
 pub fn convert<A: Lane, B: Lane>(x: A) -> B {
     B::narrow(x.widen())
-}
-
-/// True when every value of `dtype` from 0 to `max` can be told apart, so that it may index `max + 1` positions.
-pub fn can_index(dtype: DType, max: u64) -> bool {
-    match dtype {
-        DType::Bool => max <= 1,
-        DType::I8 => max <= i8::MAX as u64,
-        DType::I16 => max <= i16::MAX as u64,
-        DType::I32 => max <= i32::MAX as u64,
-        DType::I64 => max <= i64::MAX as u64,
-        DType::U8 => max <= u8::MAX.into(),
-        DType::U16 => max <= u16::MAX.into(),
-        DType::U32 => max <= u32::MAX.into(),
-        DType::U64 => true,
-        DType::F16 => max <= 1 << 11,
-        DType::BF16 => max <= 1 << 8,
-        DType::F32 => max <= 1 << 24,
-        DType::F64 => max <= 1 << 53,
-        DType::I2
-        | DType::I4
-        | DType::U2
-        | DType::U4
-        | DType::F4E2M1FN
-        | DType::F6E2M3FN
-        | DType::F6E3M2FN
-        | DType::F8E3M4
-        | DType::F8E4M3
-        | DType::F8E4M3B11FNUZ
-        | DType::F8E4M3FN
-        | DType::F8E4M3FNUZ
-        | DType::F8E5M2
-        | DType::F8E5M2FNUZ
-        | DType::F8E8M0FNU
-        | DType::C64
-        | DType::C128 => false,
-    }
 }
