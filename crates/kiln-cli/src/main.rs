@@ -1,24 +1,32 @@
-//! The `kiln` command.
+//! The `kiln` command: runs, checks, compiles and inspects programs.
 //!
-//! ```text
-//! kiln run FILE --inputs in.npz --outputs out.npz   arrays a0, a1, ... are the arguments of @main, r0, r1, ... its results
-//! kiln compile FILE -o OUT.kiln                     an artifact that runs without the compiler
-//! kiln inspect FILE                                 signature, kernels, operators, memory plan, compile times
-//! kiln check PATH... --backend interp|cpu           self-checking files, and folders of program.mlir, inputs.npz, outputs.npz
-//! ```
+//! Programs are StableHLO, as text (`.mlir`) or as MLIR bytecode (`.mlirbc`), or compiled artifacts (`.kiln`). Which of the first two a
+//! file is shows in its first bytes, whatever its name.
 
-mod case;
+mod arrays;
 mod check;
-mod compare;
+mod compile;
+mod elements;
+mod failure;
+mod inspect;
+mod options;
 mod program;
+mod run;
 
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use failure::Failure;
 use std::process::ExitCode;
 
-/// Checks, runs, compiles and inspects programs.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; with `check`: no case failed
+  1  `check`: at least one case failed
+  2  the command line is wrong
+  3  a program, artifact or array file cannot be read, is not supported, does not compile or does not run";
+
+/// Compiles and runs tensor programs: StableHLO text (.mlir), MLIR bytecode (.mlirbc), compiled artifacts (.kiln).
 #[derive(Parser)]
-#[command(name = "kiln", version)]
+#[command(name = "kiln", version, after_help = EXIT_CODES)]
 struct Args {
     #[command(subcommand)]
     command: Command,
@@ -26,54 +34,37 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs self-checking StableHLO files and folders of JAX programs.
+    Run(run::Args),
     Check(check::Args),
-    /// Runs a program (.mlir, .kiln) on arrays from an .npz file.
-    Run {
-        /// The program.
-        file: PathBuf,
-        /// Arrays, by the names of the inputs.
-        #[arg(long)]
-        inputs: Option<PathBuf>,
-        /// Where the results go.
-        #[arg(long)]
-        outputs: Option<PathBuf>,
-    },
-    /// Compiles a program to an artifact.
-    Compile {
-        /// The program (.mlir).
-        file: PathBuf,
-        /// The artifact (.kiln).
-        #[arg(short, long)]
-        output: PathBuf,
-    },
-    /// Shows signature, operators, kernels, memory plan and compile times of a program or artifact.
-    Inspect {
-        /// The program (.mlir, .kiln).
-        file: PathBuf,
-        /// Prints the graph as a Graphviz drawing instead (.mlir).
-        #[arg(long)]
-        dot: bool,
-    },
+    Compile(compile::Args),
+    Inspect(inspect::Args),
+    /// Runs cases that come in on standard input (started by `kiln check`).
+    #[command(hide = true)]
+    CheckWorker,
+    /// Runs an artifact in a process that compiles nothing (started by `kiln check --artifact`).
+    #[command(hide = true)]
+    RunArtifact(check::artifact::Args),
 }
 
 fn main() -> ExitCode {
-    let result = match Args::parse().command {
-        Command::Check(args) => return check::check(&args),
-        Command::Run { file, inputs, outputs } => program::run(&file, inputs.as_deref(), outputs.as_deref()),
-        Command::Compile { file, output } => program::compile(&file, &output),
-        Command::Inspect { file, dot: false } => program::inspect(&file),
-        Command::Inspect { file, dot: true } => program::draw(&file),
+    let done = match Args::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Compile(args) => compile::compile(&args),
+        Command::Inspect(args) => inspect::inspect(&args),
+        Command::CheckWorker => check::worker::serve(),
+        Command::RunArtifact(args) => check::artifact::run(&args),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has seen enough.
-        Err(e) if e.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) => {
-            ExitCode::SUCCESS
+    match done {
+        Ok(()) | Err(Failure::Closed) => ExitCode::SUCCESS,
+        Err(Failure::Cases) => ExitCode::from(1),
+        Err(Failure::Usage(message)) => {
+            eprintln!("error: {message}");
+            ExitCode::from(2)
         }
-        Err(e) => {
-            eprintln!("error: {e}");
-            ExitCode::FAILURE
+        Err(Failure::Input(message)) => {
+            eprintln!("error: {message}");
+            ExitCode::from(3)
         }
     }
 }

@@ -1,0 +1,295 @@
+//! `kiln inspect`: what a program is, and what became of it.
+
+use crate::failure::{Done, Failure};
+use crate::options::CompileOptions;
+use crate::program as programs;
+use clap::ValueEnum;
+use kiln::Compiled;
+use kiln::ir::Func;
+use kiln::ir::dim::DimEnv;
+use kiln::program::{Program, Step};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+const EXAMPLES: &str = "\
+Examples:
+  kiln inspect model.mlir                       signature, operators, kernels, library calls, memory plan, compile times
+  kiln inspect model.mlir --ir kernels          the loop IR of every kernel
+  kiln inspect model.mlir --dot | dot -Tsvg     the graph as a drawing
+  kiln inspect model.kiln                       what is in an artifact";
+
+/// Shows signature, operators, kernels, memory plan and compile times of a program or artifact
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The program (.mlir, .mlirbc) or artifact (.kiln)
+    file: PathBuf,
+    /// Prints the graph for Graphviz instead
+    #[arg(long, conflicts_with = "ir")]
+    dot: bool,
+    /// Prints one of the program's intermediate forms instead
+    #[arg(long, value_enum, value_name = "STAGE")]
+    ir: Option<Stage>,
+    /// The function to look at (`main`, or else the first)
+    #[arg(long, value_name = "NAME")]
+    function: Option<String>,
+    /// Threads that the program is planned for
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    threads: usize,
+    #[command(flatten)]
+    options: CompileOptions,
+}
+
+/// An intermediate form.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+enum Stage {
+    /// The graph as it was read.
+    Graph,
+    /// The same as StableHLO text.
+    Stablehlo,
+    /// The graph after the optimizer.
+    Optimized,
+    /// The log of the optimizer's passes.
+    Passes,
+    /// The loop IR of the kernels.
+    Kernels,
+    /// Steps and buffers.
+    Program,
+    /// Cranelift's IR and the assembly of the kernels.
+    Code,
+}
+
+/// Prints what was asked for.
+pub fn inspect(args: &Args) -> Done {
+    args.options.validate()?;
+    let text = if programs::is_artifact(&args.file) { artifact(args)? } else { module(args)? };
+    writeln!(std::io::stdout().lock(), "{}", text.trim_end())?;
+    Ok(())
+}
+
+fn artifact(args: &Args) -> Done<String> {
+    let compiled = |what: &str| Failure::Usage(format!("{} is compiled: {what}", args.file.display()));
+    if args.dot || args.function.is_some() || !args.options.is_default() {
+        return Err(compiled("it holds no graph, and no option can change it"));
+    }
+    let exe = programs::load_artifact(&args.file, 1)?;
+    let mut out = String::new();
+    match args.ir {
+        None => {
+            let mut memory = exe.memory().into_iter();
+            exe.inspect(|program, _| {
+                out += &signature(program);
+                out += &kernels(program, None);
+                out += &calls(program);
+                out += &plan(program, memory.next().map_or(0, |m| m.code));
+            });
+        }
+        Some(Stage::Program) => exe.inspect(|program, _| out += &format!("{program}\n")),
+        Some(_) => return Err(compiled("it holds its program (--ir program), nothing before that")),
+    }
+    Ok(out)
+}
+
+fn module(args: &Args) -> Done<String> {
+    let start = Instant::now();
+    let func = programs::read(&args.file, args.function.as_deref())?.func;
+    let read = start.elapsed();
+    if args.dot {
+        return Ok(kiln::ir::graph::to_dot(&func));
+    }
+    match args.ir {
+        Some(Stage::Graph) => return Ok(kiln::ir::text::print(&func)),
+        Some(Stage::Stablehlo) => {
+            let options = kiln_stablehlo::WriteOptions::default();
+            return kiln_stablehlo::write(&func, &options).map_err(Failure::input);
+        }
+        _ => {}
+    }
+    let compiler = args.options.compiler(args.threads);
+    let compiled = compiler.stages(&func, &DimEnv::new()).map_err(Failure::input)?;
+    match args.ir {
+        None => summary(&args.file, &func, &compiled, read),
+        Some(Stage::Graph | Stage::Stablehlo | Stage::Optimized) => Ok(kiln::ir::text::print(&compiled.optimized.func)),
+        Some(Stage::Passes) => Ok(compiled.optimized.log.to_string()),
+        Some(Stage::Kernels) => Ok(compiled.lowered.kernels.iter().map(kiln::loops::text::print).collect()),
+        Some(Stage::Program) => Ok(compiled.lowered.program.to_string()),
+        Some(Stage::Code) => code(args, &compiled),
+    }
+}
+
+fn code(args: &Args, compiled: &Compiled) -> Done<String> {
+    let options = kiln::cpu::CpuOptions { dump: true, ..args.options.codegen() };
+    let lowered = &compiled.lowered;
+    let (_, report) = kiln::cpu::compile(&lowered.program, &lowered.kernels, &options).map_err(Failure::input)?;
+    let mut out = String::new();
+    for (i, kernel) in report.kernels.iter().enumerate() {
+        out += &format!("; kernel #{i} {}, {} bytes, by {}\n", kernel.name, kernel.bytes, kernel.emitter);
+        out += kernel.dump.as_deref().unwrap_or("; shares the code of an equal kernel\n");
+        out.push('\n');
+    }
+    Ok(out)
+}
+
+fn summary(file: &Path, func: &Func, compiled: &Compiled, read: Duration) -> Done<String> {
+    let program = &compiled.lowered.program;
+    let mut out = format!("{}\n", file.display());
+    out += &signature(program);
+    out += &operators(func, &compiled.optimized.func);
+    out += &kernels(program, Some(&compiled.lowered.fused));
+    out += &calls(program);
+    out += &plan(program, compiled.object.bytes.len() as u64);
+    out += &times(compiled, read);
+    Ok(out)
+}
+
+fn signature(program: &Program) -> String {
+    let s = &program.signature;
+    let mut out = format!("program {}\n", program.name);
+    for p in &s.inputs {
+        out += &format!("  input    {}: {}{}\n", p.name, p.dtype, p.symbolic);
+    }
+    for v in &s.variables {
+        let updated = if v.updated { " (updated)" } else { "" };
+        out += &format!("  variable {}: {}{:?}{updated}\n", v.name, v.dtype, v.shape);
+    }
+    for p in &s.outputs {
+        out += &format!("  output   {}: {}{}\n", p.name, p.dtype, p.symbolic);
+    }
+    if !s.dims.is_empty() {
+        let dims: Vec<String> = s.dims.iter().map(|(n, v)| format!("{n} = {v}")).collect();
+        out += &format!("  compiled for {}\n", dims.join(", "));
+    }
+    out
+}
+
+/// How often each operator occurs, nested functions included.
+fn histogram(func: &Func, out: &mut BTreeMap<String, usize>) {
+    for node in func.nodes() {
+        *out.entry(node.op.name().to_owned()).or_default() += 1;
+        node.op.regions().into_iter().for_each(|r| histogram(r, out));
+    }
+}
+
+fn operators(read: &Func, optimized: &Func) -> String {
+    let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
+    histogram(read, &mut before);
+    histogram(optimized, &mut after);
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort();
+    names.dedup();
+    let mut out = format!("\noperators\n  {:>8} {:>9}\n", "read", "optimized");
+    for name in names {
+        let count = |map: &BTreeMap<String, usize>| map.get(name).copied().unwrap_or(0);
+        out += &format!("  {:>8} {:>9}  {name}\n", count(&before), count(&after));
+    }
+    let total = |map: &BTreeMap<String, usize>| map.values().sum::<usize>();
+    out += &format!("  {:>8} {:>9}  in all\n", total(&before), total(&after));
+    out
+}
+
+/// Names with their number: `add x2, exponential`.
+fn counted(names: &[String]) -> String {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for name in names {
+        match counts.iter_mut().find(|(n, _)| n == name) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((name, 1)),
+        }
+    }
+    let words = counts.iter().map(|(n, c)| if *c > 1 { format!("{n} x{c}") } else { (*n).to_owned() });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// How often each kernel and each library call occurs among the steps.
+fn uses(steps: &[Step], kernels: &mut [usize], calls: &mut [usize]) {
+    for step in steps {
+        match step {
+            Step::Launch { kernel, .. } => kernels[*kernel as usize] += 1,
+            Step::Library { call, .. } => calls[*call as usize] += 1,
+            Step::Copy { .. } => {}
+            Step::While { cond, body, .. } => [cond, body].into_iter().for_each(|s| uses(s, kernels, calls)),
+            Step::If { then, otherwise, .. } => [then, otherwise].into_iter().for_each(|s| uses(s, kernels, calls)),
+            Step::Case { branches, .. } => branches.iter().for_each(|s| uses(s, kernels, calls)),
+        }
+    }
+}
+
+fn kernels(program: &Program, fused: Option<&[Vec<String>]>) -> String {
+    let (mut launches, mut calls) = (vec![0; program.kernels.len()], vec![0; program.calls.len()]);
+    uses(&program.steps, &mut launches, &mut calls);
+    let mut out = format!("\nkernels: {} in {} launches\n", launches.len(), launches.iter().sum::<usize>());
+    for (i, (kernel, launches)) in program.kernels.iter().zip(launches).enumerate() {
+        let work = format!("{} bytes, {} flops, extent {}", kernel.bytes_moved, kernel.flops, kernel.extent);
+        out += &format!("  #{i:<3} {}: {work}, launched at {launches} place(s)\n", kernel.name);
+        if let Some(operators) = fused.and_then(|f| f.get(i)) {
+            out += &format!("       {}\n", counted(operators));
+        }
+    }
+    out
+}
+
+fn calls(program: &Program) -> String {
+    let mut out = format!("\nlibrary calls: {}\n", program.calls.len());
+    for (i, call) in program.calls.iter().enumerate() {
+        let workspace = match call.workspace_bytes() {
+            0 => String::new(),
+            bytes => format!(", {bytes} bytes of workspace"),
+        };
+        out += &format!("  #{i:<3} {}: {} flops{workspace}\n", call.name(), call.flops());
+    }
+    out
+}
+
+fn plan(program: &Program, code: u64) -> String {
+    let bytes = |ports: &[kiln::program::Port]| -> u64 {
+        ports.iter().map(|p| (p.shape.iter().product::<usize>() * p.dtype.size()) as u64).sum()
+    };
+    let s = &program.signature;
+    let variables: u64 = s.variables.iter().map(|v| (v.shape.iter().product::<usize>() * v.dtype.size()) as u64).sum();
+    let ratio = match program.lower_bound_bytes {
+        0 => String::new(),
+        bound => format!(", {:.3} of it", program.arena_bytes as f64 / bound as f64),
+    };
+    format!(
+        "\nmemory\n  {:>12} bytes of arena: the planned peak of intermediate values\n  {:>12} bytes lower bound of the arena{ratio}\n  \
+         {:>12} bytes of constants\n  {:>12} bytes of variables\n  {:>12} bytes of inputs\n  {:>12} bytes of outputs\n  {code:>12} bytes of code\n\n{}\n{}",
+        program.arena_bytes,
+        program.lower_bound_bytes,
+        program.constants.len(),
+        variables,
+        bytes(&s.inputs),
+        bytes(&s.outputs),
+        program.memory_table(),
+        program.arena_picture()
+    )
+}
+
+fn times(compiled: &Compiled, read: Duration) -> String {
+    let ms = |d: Duration| d.as_secs_f64() * 1e3;
+    let r = &compiled.report;
+    let stages = [
+        ("read", read),
+        ("specialize", r.specialize),
+        ("optimize", r.optimize),
+        ("lower", r.lower),
+        ("codegen", r.codegen),
+    ];
+    let mut out = "\ncompile time\n".to_owned();
+    for (name, time) in stages {
+        out += &format!("  {:>10.3} ms {name}\n", ms(time));
+    }
+    out + &format!("  {:>10.3} ms in all, reading apart\n", ms(r.total()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_names_are_counted_in_order() {
+        let names = ["multiply", "add", "multiply"].map(str::to_owned);
+        assert_eq!(counted(&names), "multiply x2, add");
+    }
+}
