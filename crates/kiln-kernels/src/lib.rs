@@ -18,6 +18,7 @@ pub mod fft;
 mod gemm;
 pub mod half_bits;
 mod library;
+mod linalg;
 mod parallel;
 pub mod pool;
 mod simd;
@@ -32,4 +33,6 @@ pub use fft::{FftParams, FftTransform};
 #[doc(hidden)]
 pub use gemm::isa::{Isa, with_isa};
 pub use library::LibraryOp;
+pub use linalg::cholesky::CholeskyParams;
+pub use linalg::triangular_solve::{MatrixTranspose, TriangularSolveParams};
 pub use pool::{ThreadPool, available_parallelism};

@@ -11,6 +11,8 @@ use crate::abi::LibraryFn;
 use crate::conv::{self, ConvParams};
 use crate::dot::{self, DotParams};
 use crate::fft::{self, FftParams};
+use crate::linalg::cholesky::{self, CholeskyParams};
+use crate::linalg::triangular_solve::{self, TriangularSolveParams};
 
 /// One library kernel with its parameters. Serializable: a program or artifact holds its call sites as these.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
@@ -21,6 +23,10 @@ pub enum LibraryOp {
     Convolution(ConvParams),
     /// Fourier transform. Operands: operand, result (output), tables, workspace.
     Fft(FftParams),
+    /// Cholesky factorization. Operands: a, result (output), workspace.
+    Cholesky(CholeskyParams),
+    /// Triangular systems. Operands: a, b, x (output), workspace.
+    TriangularSolve(TriangularSolveParams),
 }
 
 impl LibraryOp {
@@ -30,6 +36,8 @@ impl LibraryOp {
             LibraryOp::Dot(_) => dot::run_dot,
             LibraryOp::Convolution(_) => conv::run_convolution,
             LibraryOp::Fft(_) => fft::run_fft,
+            LibraryOp::Cholesky(_) => cholesky::run_cholesky,
+            LibraryOp::TriangularSolve(_) => triangular_solve::run_triangular_solve,
         }
     }
 
@@ -40,6 +48,8 @@ impl LibraryOp {
             LibraryOp::Dot(params) => (&raw const *params).cast(),
             LibraryOp::Convolution(params) => (&raw const *params).cast(),
             LibraryOp::Fft(params) => (&raw const *params).cast(),
+            LibraryOp::Cholesky(params) => (&raw const *params).cast(),
+            LibraryOp::TriangularSolve(params) => (&raw const *params).cast(),
         }
     }
 
@@ -52,13 +62,15 @@ impl LibraryOp {
             LibraryOp::Dot(params) => params.workspace_bytes(),
             LibraryOp::Convolution(params) => params.workspace_bytes(),
             LibraryOp::Fft(params) => params.workspace_bytes(),
+            LibraryOp::Cholesky(params) => params.workspace_bytes(),
+            LibraryOp::TriangularSolve(params) => params.workspace_bytes(),
         }
     }
 
     /// Bytes of [`LibraryOp::tables`].
     pub fn table_bytes(&self) -> usize {
         match self {
-            LibraryOp::Dot(_) | LibraryOp::Convolution(_) => 0,
+            LibraryOp::Dot(_) | LibraryOp::Convolution(_) | LibraryOp::Cholesky(_) | LibraryOp::TriangularSolve(_) => 0,
             LibraryOp::Fft(params) => params.table_bytes(),
         }
     }
@@ -68,7 +80,9 @@ impl LibraryOp {
     /// never a wrong access.
     pub fn tables(&self) -> Vec<u8> {
         match self {
-            LibraryOp::Dot(_) | LibraryOp::Convolution(_) => Vec::new(),
+            LibraryOp::Dot(_) | LibraryOp::Convolution(_) | LibraryOp::Cholesky(_) | LibraryOp::TriangularSolve(_) => {
+                Vec::new()
+            }
             LibraryOp::Fft(params) => params.tables(),
         }
     }
@@ -79,6 +93,8 @@ impl LibraryOp {
             LibraryOp::Dot(_) => "dot_general",
             LibraryOp::Convolution(_) => "convolution",
             LibraryOp::Fft(_) => "fft",
+            LibraryOp::Cholesky(_) => "cholesky",
+            LibraryOp::TriangularSolve(_) => "triangular_solve",
         }
     }
 
@@ -88,6 +104,8 @@ impl LibraryOp {
             LibraryOp::Dot(params) => params.flops(),
             LibraryOp::Convolution(params) => params.flops(),
             LibraryOp::Fft(params) => params.flops(),
+            LibraryOp::Cholesky(params) => params.flops(),
+            LibraryOp::TriangularSolve(params) => params.flops(),
         }
     }
 
@@ -100,6 +118,8 @@ impl LibraryOp {
             LibraryOp::Dot(params) => params.validate(),
             LibraryOp::Convolution(params) => params.validate(),
             LibraryOp::Fft(params) => params.validate(),
+            LibraryOp::Cholesky(params) => params.validate(),
+            LibraryOp::TriangularSolve(params) => params.validate(),
         }
     }
 
@@ -115,6 +135,8 @@ impl LibraryOp {
             LibraryOp::Dot(params) => params.operand_bytes().map(Vec::from),
             LibraryOp::Convolution(params) => params.operand_bytes().map(Vec::from),
             LibraryOp::Fft(params) => params.operand_bytes(),
+            LibraryOp::Cholesky(params) => params.operand_bytes(),
+            LibraryOp::TriangularSolve(params) => params.operand_bytes(),
         }
         .map_err(|message| format!("{}: {message}", self.name()))?;
         let extra = [("tables", self.table_bytes()), ("workspace", self.workspace_bytes())];

@@ -188,7 +188,7 @@ fn check(op: &FftParams, rng: &mut Rng) -> f64 {
 fn has_large_factor(n: usize) -> bool {
     let mut rest = n.max(1);
     (2..=61).for_each(|p| {
-        while rest % p == 0 {
+        while rest.is_multiple_of(p) {
             rest /= p
         }
     });

@@ -4,6 +4,7 @@
 //! runs the instance that the processor has. Everything below `Task::run` must be inlined into it
 //! (`#[inline(always)]`), or its instructions would be those of the portable target.
 
+pub(crate) mod lines;
 mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;

@@ -1,0 +1,302 @@
+//! Cholesky factorization.
+
+use core::ffi::c_void;
+
+use serde::{Deserialize, Serialize};
+
+use super::substitute::{Triangle, solve, triangle_len};
+use super::update::Update;
+use super::{BLOCK, Call, Tasks, View, check, with_numbers};
+use crate::abi::RunContext;
+use crate::dtype::KernelDType;
+use crate::gemm::isa::Isa;
+use crate::parallel::Threads;
+use crate::simd::{Real, Task, Vector, vectorize};
+use crate::span::checked_product;
+
+/// Factors Hermitian positive definite matrices: `a = l l^H` with lower triangular `l`, or `a = u^H u` with upper
+/// triangular `u`. Operands are dense and row-major, `[batch, n, n]`. Only the named triangle of `a` is read (of its
+/// diagonal, the real part), the other one of the result is zero.
+///
+/// The kernel's operands are a, the result and, where [`CholeskyParams::workspace_bytes`] is not 0, the workspace; the
+/// result must not overlap the others. A matrix that turns out not to be positive definite gives a result of NaNs, as
+/// XLA has it; the others of the batch do not suffer.
+#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
+pub struct CholeskyParams {
+    /// Type of a real number: [`KernelDType::F32`] or [`KernelDType::F64`].
+    pub dtype: KernelDType,
+    /// Whether a number is complex: a pair, real part first.
+    pub interleaved: bool,
+    /// Number of matrices.
+    pub batch: usize,
+    /// Rows and columns.
+    pub n: usize,
+    /// Whether the lower triangle is named (or else the upper one).
+    pub lower: bool,
+}
+
+impl CholeskyParams {
+    /// Elements of a number.
+    fn parts(&self) -> usize {
+        if self.interleaved { 2 } else { 1 }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.batch == 0 || self.n == 0
+    }
+
+    /// Checks that the parameters are consistent and small enough to compute with.
+    ///
+    /// # Errors
+    /// Says which parameter is wrong.
+    pub fn validate(&self) -> Result<(), String> {
+        check(self.dtype, self.n)?;
+        self.operand_bytes().map(|_| ())
+    }
+
+    /// Name and bytes of each operand: a, result.
+    pub(crate) fn operand_bytes(&self) -> Result<Vec<(&'static str, usize)>, String> {
+        let size = self.dtype.size() * self.parts();
+        // With room for the workspace: copies of `BLOCK` columns.
+        checked_product("batch, n", &[self.batch, self.n.max(BLOCK), self.n.max(BLOCK), 4 * size])?;
+        let bytes = checked_product("a", &[self.batch, self.n, self.n, size])?;
+        Ok(vec![("a", bytes), ("result", bytes)])
+    }
+
+    /// Bytes of workspace that the kernel needs as its last operand, 64-byte aligned; 0: none is passed. The same for
+    /// every number of threads and every processor. Meaningful for parameters that pass
+    /// [`CholeskyParams::validate`].
+    pub fn workspace_bytes(&self) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        with_numbers!(self.dtype, self.interleaved, T, P => {
+            let null = core::ptr::null_mut();
+            Factor::<T>::new::<P>(self, null, null).tasks.workspace_bytes()
+        })
+    }
+
+    /// Number of arithmetic operations (a multiplication and an addition count as two), saturating.
+    pub fn flops(&self) -> u64 {
+        let n = self.n as u64;
+        let each = n.saturating_mul(n).saturating_mul(n) / 3;
+        each.saturating_mul(if self.interleaved { 4 } else { 1 }).saturating_mul(self.batch as u64)
+    }
+}
+
+/// The Cholesky kernel: see [`CholeskyParams`].
+///
+/// # Safety
+/// `params` points at a [`CholeskyParams`], and `bufs` at the operands that it passed
+/// [`crate::LibraryOp::check_bounds`] for: a, result and, where needed, the workspace (64-byte aligned), the others aligned
+/// to their element size. The result overlaps none of the others. `ctx` is null or valid.
+pub unsafe extern "C" fn run_cholesky(ctx: *const RunContext, params: *const c_void, bufs: *const *mut u8) {
+    // SAFETY: as above.
+    unsafe {
+        let params = &*params.cast::<CholeskyParams>();
+        if params.is_empty() {
+            return;
+        }
+        let call = Call { threads: Threads::of(ctx), isa: Isa::current() };
+        with_numbers!(params.dtype, params.interleaved, T, P => {
+            let factor = Factor::<T>::new::<P>(params, (*bufs).cast::<T>(), (*bufs.add(1)).cast::<T>());
+            let workspace = if factor.tasks.workspace_bytes() > 0 { *bufs.add(2) } else { core::ptr::null_mut() };
+            factor.tasks.run(call, workspace, &|call, task, workspace| factor.run::<P>(call, task, workspace));
+        });
+    }
+}
+
+/// A factorization of the lower triangle. The upper one is that of the transposed matrix: the strides exchanged.
+struct Factor<T> {
+    tasks: Tasks,
+    n: usize,
+    a: View<T>,
+    l: View<T>,
+    /// Elements between matrices.
+    step: usize,
+}
+
+impl<T: Real> Factor<T> {
+    fn new<const P: usize>(params: &CholeskyParams, a: *mut T, l: *mut T) -> Factor<T> {
+        let n = params.n;
+        let view = |base: *mut T| {
+            let view = View { base, row: (n * P) as isize, col: P as isize };
+            if params.lower { view } else { view.transposed() }
+        };
+        let work = n.saturating_mul(n * n * P * P / 3);
+        let mut factor = Factor {
+            tasks: Tasks { count: params.batch, slot_bytes: 0, work },
+            n,
+            a: view(a),
+            l: view(l),
+            step: n * n * P,
+        };
+        let updates = (BLOCK..n).step_by(BLOCK).map(|at| factor.update(factor.l, at).workspace_bytes::<P>());
+        factor.tasks.slot_bytes = blocks_bytes::<T, P>() + updates.max().unwrap_or(0);
+        factor
+    }
+
+    /// What the columns before `at` contribute to the block of columns there: the block transposed is
+    /// `conj(l[block]) l[rest]^T`.
+    fn update(&self, l: View<T>, at: usize) -> Update<T> {
+        let x = l.from(at, 0).transposed();
+        Update {
+            t: l.from(at, 0),
+            x,
+            target: x.from(at, 0),
+            rows: BLOCK.min(self.n - at),
+            terms: at,
+            lanes: self.n - at,
+            conjugate: true,
+        }
+    }
+
+    unsafe fn run<const P: usize>(&self, call: Call<'_>, task: usize, workspace: *mut u8) {
+        let of = |view: View<T>| View { base: view.base.wrapping_add(task * self.step), ..view };
+        let (a, l, n) = (of(self.a), of(self.l), self.n);
+        let block = workspace.cast::<T>();
+        let triangle = block.wrapping_add(BLOCK * BLOCK * P);
+        let rest = workspace.wrapping_add(blocks_bytes::<T, P>());
+        // SAFETY: as for the kernel; tasks have their own matrices.
+        unsafe {
+            copy_triangle::<T, P>(a, l, n);
+            for at in (0..n).step_by(BLOCK) {
+                let update = self.update(l, at);
+                update.run::<P>(call, rest);
+                let diagonal = l.from(at, at);
+                if !factor_block::<T, P>(call, diagonal, update.rows, block) {
+                    return fill_nan::<T, P>(l, n);
+                }
+                if at + update.rows < n {
+                    let t = Triangle::copy::<P>(triangle, diagonal, update.rows, true, false);
+                    let below = l.from(at + update.rows, at).transposed();
+                    solve::<T, P>(call, t, below, n - at - update.rows);
+                }
+            }
+        }
+    }
+}
+
+/// Bytes of the copies of the diagonal block.
+fn blocks_bytes<T, const P: usize>() -> usize {
+    ((BLOCK * BLOCK * P + triangle_len::<P>()) * size_of::<T>()).next_multiple_of(64)
+}
+
+/// Copies the lower triangle and zeroes the rest.
+unsafe fn copy_triangle<T: Real, const P: usize>(a: View<T>, l: View<T>, n: usize) {
+    // Along memory: rows of the lower triangle, or of the upper one when the strides are exchanged.
+    let transposed = a.col != P as isize;
+    let (a, l) = if transposed { (a.transposed(), l.transposed()) } else { (a, l) };
+    for i in 0..n {
+        let (first, count) = if transposed { (i, n - i) } else { (0, i + 1) };
+        // SAFETY: as the caller promises.
+        unsafe {
+            l.at(i, 0).write_bytes(0, n * P);
+            l.at(i, first).copy_from_nonoverlapping(a.at(i, first), count * P);
+        }
+    }
+}
+
+unsafe fn fill_nan<T: Real, const P: usize>(l: View<T>, n: usize) {
+    for i in 0..n * n * P {
+        // SAFETY: as the caller promises; matrices have no gaps.
+        unsafe { *l.base.wrapping_add(i) = T::NAN };
+    }
+}
+
+/// Factors a block of at most [`BLOCK`] rows in place; what is above its diagonal becomes zero. False when it is not
+/// positive definite.
+unsafe fn factor_block<T: Real, const P: usize>(call: Call<'_>, l: View<T>, rows: usize, block: *mut T) -> bool {
+    let at = |k: usize, i: usize| block.wrapping_add((k * BLOCK + i) * P);
+    let conjugate = |from: *mut T, to: *mut T| {
+        // SAFETY: numbers of the matrix and of the copy.
+        unsafe {
+            *to = *from;
+            if P == 2 {
+                *to.add(1) = (*from.add(1)).neg();
+            }
+        }
+    };
+    let mut definite = true;
+    // SAFETY: the matrix and its copy have these rows.
+    unsafe {
+        // As u = l^H: its rows are contiguous.
+        for i in 0..rows {
+            (0..=i).for_each(|k| conjugate(l.at(i, k), at(k, i)));
+        }
+        vectorize(call.isa, FactorBlock::<T, P> { block, rows, definite: &mut definite });
+        for i in 0..rows {
+            (0..=i).for_each(|k| conjugate(at(k, i), l.at(i, k)));
+            (i + 1..rows).for_each(|k| l.at(i, k).write_bytes(0, P));
+        }
+    }
+    definite
+}
+
+/// The factorization `u^H u` of the upper triangle in `block`, row by row.
+struct FactorBlock<'a, T, const P: usize> {
+    block: *mut T,
+    rows: usize,
+    definite: &'a mut bool,
+}
+
+impl<T: Real, const P: usize> Task<T> for FactorBlock<'_, T, P> {
+    #[inline(always)]
+    unsafe fn run<V: Vector<Elem = T>>(self) {
+        let at = |k: usize, i: usize| self.block.wrapping_add((k * BLOCK + i) * P);
+        for k in 0..self.rows {
+            // SAFETY (all blocks): numbers of the block.
+            unsafe {
+                let pivot = *at(k, k);
+                // NaNs are not positive either.
+                if pivot.partial_cmp(&T::ZERO) != Some(core::cmp::Ordering::Greater) {
+                    *self.definite = false;
+                    return;
+                }
+                let root = pivot.sqrt();
+                *at(k, k) = root;
+                if P == 2 {
+                    *at(k, k).add(1) = T::ZERO;
+                }
+                for part in P..(self.rows - k) * P {
+                    let to = at(k, k).add(part);
+                    *to = (*to).div(root);
+                }
+                for i in k + 1..self.rows {
+                    subtract_row::<V, P>(at(k, i).cast_const(), at(i, i), self.rows - i);
+                }
+            }
+        }
+    }
+}
+
+/// `to -= conj(from[0]) from`, for `count` numbers.
+#[inline(always)]
+unsafe fn subtract_row<V: Vector, const P: usize>(from: *const V::Elem, to: *mut V::Elem, count: usize) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let mut done = 0;
+        if P == 1 {
+            let factor = *from;
+            let c = V::splat(factor);
+            while done + V::LANES <= count {
+                let to = to.add(done);
+                c.neg_mul_add(V::load(from.add(done)), V::load(to)).store(to);
+                done += V::LANES;
+            }
+            while done < count {
+                let to = to.add(done);
+                *to = (*to).sub(factor.mul(*from.add(done)));
+                done += 1;
+            }
+            return;
+        }
+        let (re, im) = (*from, *from.add(1));
+        while done < count {
+            let (a, b, to) = (*from.add(2 * done), *from.add(2 * done + 1), to.add(2 * done));
+            *to = (*to).sub(re.mul(a).add(im.mul(b)));
+            *to.add(1) = (*to.add(1)).sub(re.mul(b).sub(im.mul(a)));
+            done += 1;
+        }
+    }
+}
