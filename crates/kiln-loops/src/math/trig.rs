@@ -384,13 +384,20 @@ pub(super) fn atan2(s: &mut Seq<'_>, f: Format, y: Var, x: Var) -> Var {
     let steep = s.lt(ax, ay);
     let n = s.select(steep, ax, ay);
     let d = s.select(steep, ay, ax);
-    let q = s.div(n, d);
     // 0/0 and inf/inf: the limits along the axis and the diagonal.
     let equal = s.eq(n, d);
     let origin = s.eq(d, zero);
-    let limit = s.select(origin, zero, one);
-    let q = s.select(equal, limit, q);
-    let r = if t == DType::F32 { atan_poly(s, q, &ATAN_F32) } else { atan_f64(s, q) };
+    let r = if t == DType::F32 {
+        let limit = s.select(origin, zero, one);
+        let q = s.div(n, d);
+        let q = s.select(equal, limit, q);
+        atan_poly(s, q, &ATAN_F32)
+    } else {
+        let quarter = s.c(t, std::f64::consts::FRAC_PI_4);
+        let limit = s.select(origin, zero, quarter);
+        let r = atan_ratio(s, n, d);
+        s.select(equal, limit, r)
+    };
     let pi = std::f64::consts::PI;
     let (half_pi, half_low) = if t == DType::F32 {
         (f64::from(std::f32::consts::FRAC_PI_2), std::f64::consts::FRAC_PI_2 - f64::from(std::f32::consts::FRAC_PI_2))
@@ -423,19 +430,50 @@ fn atan_poly(s: &mut Seq<'_>, q: Var, coefficients: &[f64]) -> Var {
     s.fma(cube, p, q)
 }
 
-/// On [0, 1]: beyond sqrt 2 - 1 through `pi/4 + atan((q - 1) / (q + 1))`.
-fn atan_f64(s: &mut Seq<'_>, q: Var) -> Var {
+/// `atan(n / d)` for 0 <= n < d in f64: beyond sqrt 2 - 1 as `pi/4 + atan((n - d) / (n + d))`. What the sums and the quotient
+/// lose to rounding goes back in through the derivative, `1 / (1 + q^2)`.
+fn atan_ratio(s: &mut Seq<'_>, n: Var, d: Var) -> Var {
     let t = DType::F64;
-    let one = s.c(t, 1.0);
+    let (zero, one) = (s.c(t, 0.0), s.c(t, 1.0));
+    // Away from the ends of the range, so that sums do not overflow and products do not underflow.
+    let (large, down) = (s.c(t, 2f64.powi(1000)), s.c(t, 2f64.powi(-100)));
+    let (little, up) = (s.c(t, 2f64.powi(-700)), s.c(t, 2f64.powi(300)));
+    let huge = s.lt(large, d);
+    let scale = s.select(huge, down, one);
+    let tiny = s.lt(d, little);
+    let scale = s.select(tiny, up, scale);
+    let (n, d) = (s.mul(n, scale), s.mul(d, scale));
     let bound = s.c(t, std::f64::consts::SQRT_2 - 1.0);
-    let far = s.lt(bound, q);
-    let (n, d) = (s.sub(q, one), s.add(q, one));
-    let turned = s.div(n, d);
-    let v = s.select(far, turned, q);
-    let r = atan_poly(s, v, &ATAN_F64);
-    let quarter = s.c(t, std::f64::consts::FRAC_PI_4);
-    let low = s.c(t, 3.061616997868383e-17);
-    let moved = s.add(r, low);
-    let moved = s.add(quarter, moved);
+    let edge = s.mul(bound, d);
+    let far = s.lt(edge, n);
+    let minus = s.neg(d);
+    let (difference, difference_low) = s.fast_two_sum(minus, n);
+    let (sum, sum_low) = s.fast_two_sum(d, n);
+    let a = s.select(far, difference, n);
+    let al = s.select(far, difference_low, zero);
+    let b = s.select(far, sum, d);
+    let bl = s.select(far, sum_low, zero);
+    let q = s.div(a, b);
+    let z = s.mul(q, q);
+    let (p, e) = s.two_product(F64, q, b);
+    let rest = s.sub(a, p);
+    let rest = s.sub(rest, e);
+    let rest = s.add(rest, al);
+    let cross = s.mul(q, bl);
+    let rest = s.sub(rest, cross);
+    let slope = s.fma(b, z, b);
+    let lost = s.div(rest, slope);
+    // Of tiny quotients (that of an infinite divisor is 0) there is nothing to mend.
+    let (size, least) = (s.abs(q), s.c(t, 2f64.powi(-100)));
+    let usable = s.lt(least, size);
+    let lost = s.select(usable, lost, zero);
+    let p = s.poly(z, &ATAN_F64);
+    let cube = s.mul(q, z);
+    let low = s.fma(cube, p, lost);
+    let (quarter, quarter_low) = (s.c(t, std::f64::consts::FRAC_PI_4), s.c(t, 3.061616997868383e-17));
+    let moved = s.add(low, quarter_low);
+    let low = s.select(far, moved, low);
+    let r = s.add(q, low);
+    let moved = s.add(quarter, r);
     s.select(far, moved, r)
 }
