@@ -98,7 +98,9 @@ pub(super) fn acosh(x: &Expr) -> Expr {
     let t = x - 1.0;
     let near = (&t + (&t * (&t + 2.0)).sqrt()).log1p();
     let far = x.log() + LN_2;
-    x.ge(largest(x).sqrt() * 0.5).select(far, near)
+    let value = x.ge(largest(x).sqrt() * 0.5).select(far, near);
+    // Below -1 the root is real again.
+    x.lt(1.0).select(x.full_like(f64::NAN), value)
 }
 
 pub(super) fn atanh(x: &Expr) -> Expr {
@@ -208,9 +210,11 @@ pub(super) fn erfc(x: &Expr) -> Expr {
     size.ge(1.0).select(tail, near)
 }
 
-/// Giles' polynomials in `w = -log(1 - x^2)`.
+/// Giles' polynomials in `w = -log(1 - x^2)`, which near the ends comes from factors that are exact.
 pub(super) fn erf_inv(x: &Expr) -> Expr {
-    let w = -((-(x * x)).log1p());
+    let inner = (-(x * x)).log1p();
+    let outer = ((1.0 - x) * (1.0 + x)).log();
+    let w = -x.abs().gt(0.5).select(outer, inner);
     let value = if is_single(x) {
         let near = [
             2.810_226_36e-08,
@@ -343,7 +347,9 @@ pub(super) fn lgamma(x: &Expr) -> Expr {
     let size = x.abs();
     let part = &size - size.floor();
     let part = part.gt(0.5).select(1.0 - &part, &part);
-    let sine = (part * PI).sin().log();
+    // Next to 0 the sine is its argument, whose product with pi may be subnormal.
+    let tiny = part.log() + PI.ln();
+    let sine = part.lt(1e-10).select(tiny, (&part * PI).sin().log());
     let reflected = PI.ln() - &sine - &direct;
     let reflected = sine.is_finite().select(reflected, -&sine);
     let result = reflect.select(reflected, direct);
