@@ -4,7 +4,7 @@
 use half::{bf16, f16};
 use kiln_interp::{EvalOptions, eval_with};
 use kiln_ir::op::Reducer;
-use kiln_ir::{DType, Func, Op, Tensor, TensorType};
+use kiln_ir::{Complex, DType, Func, Op, Tensor, TensorType};
 
 /// A small deterministic generator (xorshift64*): tests must not depend on a crate's stream of numbers.
 pub struct Rng(u64);
@@ -85,7 +85,41 @@ pub fn tensor(rng: &mut Rng, ty: &TensorType, draw: Draw) -> Tensor {
         DType::BF16 => make!(floats, |x: f64| bf16::from_f32(x as f32)),
         DType::F32 => make!(floats, |x: f64| x as f32),
         DType::F64 => make!(floats, |x| x),
+        DType::C64 | DType::C128 => {
+            let other: Vec<f64> = match draw {
+                Draw::Whole => (0..n).map(|_| rng.below(11) as f64 - 4.0).collect(),
+                Draw::Special => (0..n).map(|_| *rng.pick(&SPECIAL)).collect(),
+            };
+            let pairs: Vec<(f64, f64)> = floats.into_iter().zip(other).collect();
+            if ty.dtype == DType::C64 {
+                make!(pairs, |(x, y)| Complex::new(x as f32, y as f32))
+            } else {
+                make!(pairs, |(x, y)| Complex::new(x, y))
+            }
+        }
+        small => {
+            // Small whole numbers, or any element.
+            let of_number = |x: f64| Tensor::scalar_of(small, x).bytes()[0];
+            let of_bits = |bits: u64| {
+                let unused = 8 - small.bits();
+                let high = (bits as u8) << unused;
+                if small.is_signed_int() { ((high as i8) >> unused) as u8 } else { high >> unused }
+            };
+            let bytes: Vec<u8> = match draw {
+                Draw::Whole => ints.iter().map(|&i| of_number(i as f64)).collect(),
+                Draw::Special => (0..n).map(|_| of_bits(rng.next())).collect(),
+            };
+            Tensor::from_bytes(small, &shape, &bytes).expect("elements")
+        }
     }
+}
+
+/// The same bytes as a tensor of another type: what legalizing does to inputs and outputs.
+pub fn retyped(t: &Tensor, ty: &TensorType) -> Tensor {
+    if t.ty() == *ty {
+        return t.clone();
+    }
+    Tensor::from_bytes(ty.dtype, ty.shape.as_sizes().expect("static"), t.bytes()).expect("as many bytes")
 }
 
 /// Inputs of a function. Scalars of integer type are small and positive, so that loops counted by them end.
@@ -107,7 +141,7 @@ pub fn eval(func: &Func, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
 /// Whether a float sum is somewhere in the function: its order, so the sign of its zeros, is free.
 pub fn has_float_sum(func: &Func) -> bool {
     func.nodes().iter().any(|n| {
-        let float = n.types.iter().any(|t| t.dtype.is_float());
+        let float = n.types.iter().any(|t| t.dtype.is_float() || t.dtype.is_complex());
         let sums = match &n.op {
             Op::DotGeneral(_) | Op::Convolution(_) | Op::SelectAndScatter { .. } | Op::Scatter { .. } => true,
             Op::Reduce { reducer, .. } | Op::ReduceWindow { reducer, .. } => {
@@ -159,7 +193,12 @@ fn numbers(t: &Tensor) -> Vec<f64> {
         DType::BF16 => t.as_slice::<bf16>().map(|v| v.iter().map(|x| x.to_f64()).collect()),
         DType::F32 => t.as_slice::<f32>().map(|v| v.iter().map(|&x| x.into()).collect()),
         DType::F64 => t.to_vec::<f64>(),
-        _ => Ok(Vec::new()),
+        DType::C64 => t.as_slice::<Complex<f32>>().map(|v| v.iter().flat_map(|z| [z.re.into(), z.im.into()]).collect()),
+        DType::C128 => t.as_slice::<Complex<f64>>().map(|v| v.iter().flat_map(|z| [z.re, z.im]).collect()),
+        d => Ok(match d.mini_format() {
+            Some(format) => t.bytes().iter().map(|&b| format.decode(b).into()).collect(),
+            None => Vec::new(),
+        }),
     }
     .expect("the dtype was matched")
 }
@@ -168,10 +207,11 @@ fn numbers(t: &Tensor) -> Vec<f64> {
 pub fn assert_same(what: &str, before: &Func, after: &Func, seed: u64, draw: Draw, tolerance: Tolerance) {
     let inputs = inputs(before, seed, draw);
     let Some(expected) = eval(before, &inputs) else { return };
-    let found = eval(after, &inputs).unwrap_or_else(|| panic!("{what}: a loop does not end any more"));
+    let stored: Vec<Tensor> = inputs.iter().zip(&after.inputs).map(|(t, i)| retyped(t, &i.ty)).collect();
+    let found = eval(after, &stored).unwrap_or_else(|| panic!("{what}: a loop does not end any more"));
     assert_eq!(expected.len(), found.len(), "{what}: number of outputs");
     for (i, (e, f)) in expected.iter().zip(&found).enumerate() {
-        if let Some(d) = difference(e, f, tolerance) {
+        if let Some(d) = difference(e, &retyped(f, &e.ty()), tolerance) {
             panic!(
                 "{what}: output {i}, {d}\nbefore:\n{}\nafter:\n{}",
                 kiln_ir::text::print(before),

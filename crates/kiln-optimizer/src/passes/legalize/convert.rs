@@ -2,7 +2,7 @@
 
 use super::build::{Build, Built, internal};
 use super::{Class, Rep, class, storage};
-use kiln_ir::{BinaryOp, DType, Diagnostic, MiniFormat, MiniSpecials, UnaryOp, Value};
+use kiln_ir::{BinaryOp, DType, Diagnostic, MiniFormat, UnaryOp, Value};
 
 impl Build {
     /// `convert`: the value in another type.
@@ -32,16 +32,10 @@ impl Build {
                 self.convert_rep(Rep::One(value), DType::F32, to)
             }
             (_, Class::Mini(format)) => {
-                let x = x.one();
-                let exact = format.specials == MiniSpecials::PowersOfTwo && from.is_int();
+                // Whole numbers go by way of f32, as the interpreter has them.
                 let value = match from {
-                    DType::F64 => self.round_to_odd(x)?,
-                    // Powers of two reach further than the whole numbers that f32 holds.
-                    _ if exact && from.bits() > 24 => {
-                        let wide = self.convert(x, DType::F64)?;
-                        self.round_to_odd(wide)?
-                    }
-                    _ => self.convert(x, DType::F32)?,
+                    DType::F64 => self.round_to_odd(x.one())?,
+                    _ => self.convert(x.one(), DType::F32)?,
                 };
                 self.encode(value, format).map(Rep::One)
             }

@@ -108,6 +108,33 @@ impl Build {
         Ok([self.sel(small, near, far[0])?, far[1]])
     }
 
+    /// `1 / (1 + e^-z)`. With `s = -|x|` the sum `1 + e^s cos y` is `2 e^s cos(y/2)^2 - expm1(s)`, two terms of one sign.
+    pub(super) fn clogistic(&mut self, [x, y]: Pair) -> BuiltPair {
+        let size = self.abs(x)?;
+        let s = self.neg(size)?;
+        let (e, half) = (self.exp(s)?, self.scale(y, 0.5)?);
+        let c = self.un(UnaryOp::Cosine, half)?;
+        let c2 = self.mul(c, c)?;
+        let c2 = self.mul(e, c2)?;
+        let c2 = self.scale(c2, 2.0)?;
+        let m = self.un(UnaryOp::ExponentialMinusOne, s)?;
+        let re = self.sub(c2, m)?;
+        let sine = self.un(UnaryOp::Sine, y)?;
+        let im = self.mul(e, sine)?;
+        let right = self.cmp_num(GE, x, 0.0)?;
+        let minus = self.neg(im)?;
+        let below = [re, self.sel(right, minus, im)?];
+        let (one, turn) = (self.complex_num(x, 1.0)?, self.cos_sin(y)?);
+        let grown = [self.mul(e, turn[0])?, self.mul(e, turn[1])?];
+        let top = self.sel2(right, one, grown)?;
+        let z = self.cdiv(top, below)?;
+        // Far out, whatever the angle: 1 or 0.
+        let infinite = self.is_inf(x)?;
+        let (nothing, limit) = (self.num(x, 0.0)?, self.num(x, 1.0)?);
+        let limit = self.sel(right, limit, nothing)?;
+        self.sel2(infinite, [limit, nothing], z)
+    }
+
     /// The principal root: `t = sqrt((|x| + |z|) / 2)` and `y / 2t`, on numbers scaled by a power of 4.
     pub(super) fn csqrt(&mut self, z: Pair) -> BuiltPair {
         let [x, y] = z;

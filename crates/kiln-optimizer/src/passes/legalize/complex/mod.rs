@@ -29,13 +29,7 @@ impl Build {
             UnaryOp::ExponentialMinusOne => self.cexpm1(z),
             UnaryOp::Log => self.clog(z),
             UnaryOp::LogPlusOne => self.clog1p(z),
-            UnaryOp::Logistic => {
-                let minus = self.complex_unary(UnaryOp::Negate, z)?;
-                let e = self.cexp(minus)?;
-                let below = [self.plus(e[0], 1.0)?, e[1]];
-                let one = self.complex_num(z[0], 1.0)?;
-                self.cdiv(one, below)
-            }
+            UnaryOp::Logistic => self.clogistic(z),
             UnaryOp::Sqrt => self.csqrt(z),
             UnaryOp::Rsqrt => {
                 let root = self.csqrt(z)?;
@@ -70,12 +64,17 @@ impl Build {
             BinaryOp::Add | BinaryOp::Subtract => Ok([self.bin(op, a[0], b[0])?, self.bin(op, a[1], b[1])?]),
             BinaryOp::Multiply => self.cmul(a, b),
             BinaryOp::Divide => self.cdiv(a, b),
+            // The first one with a NaN, otherwise the second where it is better.
             BinaryOp::Maximum | BinaryOp::Minimum => {
-                let first = self.complex_compare(if op == BinaryOp::Maximum { GT } else { LT }, a, b)?;
-                self.sel2(first, a, b)
+                let better = self.complex_compare(if op == BinaryOp::Maximum { LT } else { GT }, a, b)?;
+                let (a_nan, b_nan) = (self.any_nan(a)?, self.any_nan(b)?);
+                let second = self.or(better, b_nan)?;
+                let first = self.not(a_nan)?;
+                let second = self.and(first, second)?;
+                self.sel2(second, b, a)
             }
-            BinaryOp::Power => self.cpow(a, b),
-            BinaryOp::Atan2 => self.catan2(a, b),
+            BinaryOp::Power => self.in_f64(a, b, Build::cpow),
+            BinaryOp::Atan2 => self.in_f64(a, b, Build::catan2),
             BinaryOp::And
             | BinaryOp::Or
             | BinaryOp::Xor
@@ -122,6 +121,22 @@ impl Build {
     fn any_inf(&mut self, z: Pair) -> Built {
         let (x, y) = (self.is_inf(z[0])?, self.is_inf(z[1])?);
         self.or(x, y)
+    }
+
+    /// Either part NaN.
+    fn any_nan(&mut self, z: Pair) -> Built {
+        let (x, y) = (self.is_nan(z[0])?, self.is_nan(z[1])?);
+        self.or(x, y)
+    }
+
+    /// A function whose intermediate results need more digits than its result.
+    fn in_f64(&mut self, a: Pair, b: Pair, f: fn(&mut Build, Pair, Pair) -> BuiltPair) -> BuiltPair {
+        let dtype = self.dtype(a[0]);
+        let wide =
+            |b: &mut Build, z: Pair| -> BuiltPair { Ok([b.convert(z[0], DType::F64)?, b.convert(z[1], DType::F64)?]) };
+        let (a, b) = (wide(self, a)?, wide(self, b)?);
+        let z = f(self, a, b)?;
+        Ok([self.convert(z[0], dtype)?, self.convert(z[1], dtype)?])
     }
 
     /// Both parts finite.

@@ -1,7 +1,7 @@
 //! Powers and angles of complex numbers.
 
 use super::super::build::{Build, BuiltPair, Pair};
-use kiln_ir::op::CompareDirection::EQ;
+use kiln_ir::op::CompareDirection::{EQ, GT};
 use kiln_ir::{BinaryOp, UnaryOp};
 
 impl Build {
@@ -34,7 +34,7 @@ impl Build {
         let none = self.both(c0, d0)?;
         let (x0, y0) = (self.cmp_num(EQ, a[0], 0.0)?, self.cmp_num(EQ, a[1], 0.0)?);
         let zero = self.both(x0, y0)?;
-        let positive = self.cmp_num(kiln_ir::op::CompareDirection::GT, c, 0.0)?;
+        let positive = self.cmp_num(GT, c, 0.0)?;
         let vanishes = self.both(zero, positive)?;
         let re = self.replace(vanishes, 0.0, z[0])?;
         let im = self.replace(vanishes, 0.0, z[1])?;
@@ -49,6 +49,11 @@ impl Build {
         let top = [self.sub(x[0], y[1])?, self.add(x[1], y[0])?];
         let q = self.cdiv(top, root)?;
         let l = self.clog(q)?;
-        Ok([l[1], self.neg(l[0])?])
+        let turned = [l[1], self.neg(l[0])?];
+        // The angle of real numbers is that of the plane.
+        let (x0, y0) = (self.cmp_num(EQ, x[1], 0.0)?, self.cmp_num(EQ, y[1], 0.0)?);
+        let real = self.both(x0, y0)?;
+        let flat = [self.bin(BinaryOp::Atan2, y[0], x[0])?, self.num(x[0], 0.0)?];
+        self.sel2(real, flat, turned)
     }
 }
