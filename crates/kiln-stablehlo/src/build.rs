@@ -34,8 +34,12 @@ use std::collections::HashMap;
 
 /// Deepest nesting of calls and regions.
 const MAX_DEPTH: usize = 64;
-/// Most operations that a program may come to when its calls are inlined and its regions applied.
-const MAX_OPERATIONS: usize = 1 << 20;
+/// Most operations that a program may come to when its calls are inlined and its regions applied, and how many more than it
+/// has written down where that is more.
+const MAX_OPERATIONS: usize = 1 << 18;
+const MAX_INLINED: usize = 16;
+/// Most tensors of a tuple, those of tuples inside of it included.
+const MAX_LEAVES: usize = 1 << 14;
 
 /// Most elements of a value, and the largest number that sizes, paddings, strides and the like may be.
 const MAX_ELEMENTS: i64 = 1 << 40;
@@ -79,6 +83,8 @@ pub fn build_with(module: &Module, name: &str, options: &BuildOptions) -> Result
         graph,
         depth: 0,
         built: 0,
+        most: MAX_OPERATIONS.max(MAX_INLINED * module.functions.iter().map(|f| written(&f.body)).sum::<usize>()),
+        evaluated: Default::default(),
         lift: None,
         random: None,
         checks: Vec::new(),
@@ -94,7 +100,7 @@ pub fn build_with(module: &Module, name: &str, options: &BuildOptions) -> Result
             None => Slot::One(value),
         });
     }
-    let results = b.block(&function.body, args, &HashMap::new())?;
+    let results = b.block(&function.body, args, &Scope::default())?;
     let mut spec = b.graph.function([]);
     let results: Vec<Expr> = results.into_iter().flat_map(Slot::leaves).collect();
     for (i, e) in results.iter().enumerate() {
@@ -123,10 +129,44 @@ impl Slot {
             Slot::Tuple(list) => list.into_iter().flat_map(Slot::leaves).collect(),
         }
     }
+
+    /// The number of tensors.
+    fn size(&self) -> usize {
+        match self {
+            Slot::One(_) | Slot::Quantized(..) => 1,
+            Slot::Tuple(list) => 1 + list.iter().map(Slot::size).sum::<usize>(),
+        }
+    }
 }
 
-/// Values by name, as seen inside a block.
-type Scope = HashMap<ValueRef, Slot>;
+/// Values by name, as seen inside a block: its own, and those of the blocks around it.
+#[derive(Default)]
+struct Scope<'o> {
+    own: HashMap<ValueRef, Slot>,
+    outer: Option<&'o Scope<'o>>,
+}
+
+impl Scope<'_> {
+    fn get(&self, name: &ValueRef) -> Option<&Slot> {
+        let mut scope = self;
+        loop {
+            match (scope.own.get(name), scope.outer) {
+                (Some(slot), _) => return Some(slot),
+                (None, Some(outer)) => scope = outer,
+                (None, None) => return None,
+            }
+        }
+    }
+
+    fn insert(&mut self, name: ValueRef, slot: Slot) {
+        self.own.insert(name, slot);
+    }
+}
+
+/// The operations of a block and of all inside of it.
+fn written(block: &Block) -> usize {
+    block.ops.iter().map(|op| 1 + op.regions.iter().map(written).sum::<usize>()).sum()
+}
 
 struct Builder<'m> {
     module: &'m Module,
@@ -135,6 +175,10 @@ struct Builder<'m> {
     depth: usize,
     /// Operations recorded so far.
     built: usize,
+    /// The most that may be recorded.
+    most: usize,
+    /// Elements computed so far to find sizes.
+    evaluated: std::cell::Cell<usize>,
     /// The shape of the tensors that a region written for scalars is applied to at present.
     lift: Option<Shape>,
     /// Where `rng` draws from.
@@ -231,7 +275,7 @@ impl Builder<'_> {
             let (wanted, found) = (block.args.len(), args.len());
             return Err(self.at_block(block, format!("the block takes {wanted} values, not {found}")));
         }
-        let mut scope = outer.clone();
+        let mut scope = Scope { own: HashMap::new(), outer: Some(outer) };
         for ((name, _), value) in block.args.iter().zip(args) {
             scope.insert(ValueRef { name: name.clone(), index: 0 }, value);
         }
@@ -251,8 +295,8 @@ impl Builder<'_> {
                 break;
             }
             self.built += 1;
-            if self.built > MAX_OPERATIONS {
-                let limit = format!("a program of more than {MAX_OPERATIONS} operations, calls inlined");
+            if self.built > self.most {
+                let limit = format!("a program of more than {} operations, calls inlined", self.most);
                 return Err(Error::Unsupported { place: self.place(op), what: limit });
             }
             let results = self.operation(op, operands, &scope)?;
@@ -281,7 +325,13 @@ impl Builder<'_> {
 
     fn operation(&mut self, op: &Operation, operands: Vec<Slot>, scope: &Scope) -> Built<Vec<Slot>> {
         match op.name.as_str() {
-            "stablehlo.tuple" => return Ok(vec![Slot::Tuple(operands)]),
+            "stablehlo.tuple" => {
+                let tuple = Slot::Tuple(operands);
+                if tuple.size() > MAX_LEAVES {
+                    return self.unsupported(op, format!("a tuple of more than {MAX_LEAVES} values"));
+                }
+                return Ok(vec![tuple]);
+            }
             "stablehlo.get_tuple_element" => {
                 let index = op.attrs.get("index").and_then(|a| a.as_ints()).and_then(|v| v.first().copied());
                 let element = match (operands.first(), index) {
@@ -336,7 +386,7 @@ impl Builder<'_> {
             let (wanted, found) = (f.body.args.len(), operands.len());
             return self.malformed(op, format!("@{callee} takes {wanted} values, not {found}"));
         }
-        self.block(&f.body, operands, &HashMap::new())
+        self.block(&f.body, operands, &Scope::default())
     }
 
     /// An operation on tensors.

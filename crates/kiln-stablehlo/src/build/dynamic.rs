@@ -5,10 +5,26 @@ use super::scatter::shape_of;
 use super::{Builder, Built, MAX_ELEMENTS};
 use crate::ast::{Attr, Operation};
 use kiln_builder::Expr;
-use kiln_ir::{DType, Dim, Op, TensorType};
+use kiln_ir::{DType, Dim, Func, Node, Op, TensorType};
 
-/// Most elements that are computed to find sizes.
+/// Most elements of a value that is computed to find sizes.
 const MAX_KNOWN: i64 = 1 << 16;
+/// Most elements that a program may have computed to find all of its sizes.
+const MAX_EVALUATED: usize = 1 << 24;
+
+/// About how many elements are computed; where an element depends on many, as often as there are operands' elements.
+fn work(func: &Func) -> usize {
+    let elements = |ty: &TensorType| ty.shape.num_elements().unwrap_or(0);
+    let node = |n: &Node| {
+        let results = n.types.iter().map(elements).sum::<usize>();
+        let operands = n.operands.iter().map(|v| elements(func.ty(*v))).sum::<usize>();
+        1 + match n.op {
+            Op::DotGeneral(_) | Op::Convolution(_) | Op::ReduceWindow { .. } => results.saturating_mul(operands),
+            _ => results + operands,
+        }
+    };
+    func.nodes().iter().map(node).fold(0, usize::saturating_add)
+}
 
 fn dims(list: &[i64]) -> Vec<Dim> {
     list.iter().map(|&n| Dim::Const(n)).collect()
@@ -29,6 +45,10 @@ impl Builder<'_> {
         let plain = func.nodes().iter().all(|n| n.op.regions().is_empty() && n.types.iter().all(small));
         if !func.inputs.is_empty() || !plain {
             return self.unsupported(op, unknown);
+        }
+        self.evaluated.set(self.evaluated.get().saturating_add(work(&func)));
+        if self.evaluated.get() > MAX_EVALUATED {
+            return self.unsupported(op, "sizes that take long to compute");
         }
         let value = kiln_interp::eval(&func, &[]).ok().and_then(|mut v| v.pop());
         let wide = value.and_then(|v| kiln_interp::eval_op(&Op::Convert(DType::I64), &[v]).ok());

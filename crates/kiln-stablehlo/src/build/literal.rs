@@ -13,14 +13,14 @@ const MAX_BYTES: usize = 1 << 30;
 impl Builder<'_> {
     /// A literal as a value. Where one element stands for very many, it is broadcast rather than repeated.
     pub(super) fn constant(&self, op: &Operation, attr: &Attr) -> Built<Expr> {
-        if let Attr::Dense(Literal::Elements(words), ty) = attr
+        if let Attr::Dense(literal, ty) = attr
             && let (dtype, shape) = self.tensor_type(ty, &op.place)?
-            && words.len() == dtype.size() / dtype.real_type().size()
+            && is_one(literal, dtype)
         {
             let count = shape.as_sizes().and_then(|s| s.iter().try_fold(1usize, |a, &n| a.checked_mul(n)));
             if count.is_some_and(|n| n > MAX_REPEATED) {
                 let one = Type::Tensor { dims: Vec::new(), element: Element::Known(dtype) };
-                let scalar = self.literal(op, &Attr::Dense(Literal::Elements(words.clone()), one))?;
+                let scalar = self.literal(op, &Attr::Dense(literal.clone(), one))?;
                 return Ok(self.graph.constant(scalar).broadcast_to(shape));
             }
         }
@@ -63,6 +63,15 @@ impl Builder<'_> {
             Ok(t) => Ok(t),
             Err(e) => self.malformed(op, e.to_string()),
         }
+    }
+}
+
+/// True for a literal of one element.
+fn is_one(literal: &Literal, dtype: DType) -> bool {
+    match literal {
+        Literal::Elements(words) => words.len() == dtype.size() / dtype.real_type().size(),
+        Literal::Bytes(bytes) if dtype == DType::Bool => matches!(bytes[..], [0 | 0xFF]),
+        Literal::Bytes(bytes) => bytes.len() == dtype.size(),
     }
 }
 
