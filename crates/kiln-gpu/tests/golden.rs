@@ -70,6 +70,37 @@ fn carried_values_change_places_at_once() {
 }
 
 #[test]
+fn kernels_with_nested_functions_lower() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../kiln-lower/tests/kernels");
+    let mut seen = 0;
+    for file in std::fs::read_dir(folder).expect("the kernels") {
+        let path = file.expect("a file").path();
+        let k = parse(&std::fs::read_to_string(&path).expect("a text")).unwrap_or_else(|e| panic!("{path:?}:{e}"));
+        let text = lower(&k, &PtxTarget { sm: 80 }).unwrap_or_else(|e| panic!("{path:?}: {e}")).text;
+        // Every register that is read is written somewhere.
+        let words = |line: &str| -> Vec<String> {
+            let split = line.split(|c: char| !(c.is_ascii_alphanumeric() || c == '%' || c == '_' || c == '.'));
+            split
+                .filter(|w| w.starts_with('%') && w.ends_with(|c: char| c.is_ascii_digit()))
+                .map(str::to_owned)
+                .collect()
+        };
+        let lines = || text.lines().map(str::trim).filter(|l| !l.starts_with('.'));
+        let written: std::collections::BTreeSet<String> = lines()
+            .filter(|l| !l.starts_with("st.") && !l.starts_with('@'))
+            .filter_map(|l| words(l).into_iter().next())
+            .collect();
+        for line in lines() {
+            for w in words(line) {
+                assert!(written.contains(&w), "{path:?}: {w} in {line}");
+            }
+        }
+        seen += 1;
+    }
+    assert!(seen > 10, "{seen} kernels");
+}
+
+#[test]
 fn equal_names_are_numbered() {
     let (text, lowered) = module(&[kernel("total"), kernel("total")], &PtxTarget { sm: 80 }).expect("they lower");
     let names: Vec<&str> = lowered.iter().map(|k| k.entry.as_str()).collect();

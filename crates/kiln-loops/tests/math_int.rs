@@ -184,9 +184,9 @@ fn patterns(t: DType) -> Vec<u64> {
 
 #[test]
 fn conversions() {
-    for from in DType::ALL {
+    for from in DType::ALL.into_iter().filter(|t| kiln_loops::is_loop_type(*t)) {
         let x = patterns(from);
-        for to in DType::ALL {
+        for to in DType::ALL.into_iter().filter(|t| kiln_loops::is_loop_type(*t)) {
             let (_, r) = apply(&[from], std::slice::from_ref(&x), true, |v| Expr::Convert(to, v[0]));
             for (x, r) in x.iter().zip(r) {
                 let e = scalar::convert(to, from, *x);

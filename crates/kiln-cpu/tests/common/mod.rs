@@ -34,6 +34,11 @@ fn f64_of(rng: &mut Rng) -> f64 {
     }
 }
 
+/// The dtypes that kernels compute with.
+pub fn loop_types() -> impl Iterator<Item = DType> {
+    DType::ALL.into_iter().filter(|t| kiln_loops::is_loop_type(*t))
+}
+
 /// One element: special, small and ordinary values.
 pub fn element(dtype: DType, rng: &mut Rng) -> u64 {
     let mask = u64::MAX >> (64 - dtype.bits());

@@ -23,6 +23,11 @@ impl Rng {
     }
 }
 
+/// The dtypes that kernels compute with.
+pub fn loop_types() -> impl Iterator<Item = DType> {
+    DType::ALL.into_iter().filter(|t| kiln_loops::is_loop_type(*t))
+}
+
 /// How input data is drawn.
 #[derive(Clone, Copy)]
 pub enum Data {
@@ -97,6 +102,11 @@ pub fn check_with(g: G, inputs: &[Tensor]) -> Run {
     compare(&f, &expected, &got, &fused.describe(&f));
     let groups = fused.groups.iter().filter(|g| g.kind == GroupKind::Kernel).count();
     Run { text: fused.describe(&f), launches, groups, aliases }
+}
+
+/// The outputs of a fused run.
+pub fn execute_fused(f: &Func, inputs: &[Tensor]) -> Vec<Tensor> {
+    execute(f, &plan(f, &FusionOptions::default()), inputs).0
 }
 
 /// Everything read was computed before; every value is written once; outputs are written.

@@ -23,6 +23,20 @@ impl G {
         let name = op.name().to_owned();
         self.f.push1(op, operands, Loc::UNKNOWN).unwrap_or_else(|d| panic!("{name}: {d}"))
     }
+    /// A node of several results.
+    pub fn ops(&mut self, op: Op, operands: &[Value]) -> Vec<Value> {
+        let name = op.name().to_owned();
+        let id = self.f.push(op, operands, Loc::UNKNOWN).unwrap_or_else(|d| panic!("{name}: {d}"));
+        self.f.results(id).collect()
+    }
+    /// A function of scalars of these types.
+    pub fn nested(types: &[DType], build: impl FnOnce(&mut G, &[Value]) -> Vec<Value>) -> Box<Func> {
+        let mut g = G::new();
+        let params: Vec<Value> = types.iter().map(|t| g.input(*t, &[])).collect();
+        let results = build(&mut g, &params);
+        results.into_iter().for_each(|v| g.out(v));
+        Box::new(g.f)
+    }
     pub fn out(&mut self, v: Value) {
         let name = format!("y{}", self.f.outputs.len());
         self.f.add_output(name, v);

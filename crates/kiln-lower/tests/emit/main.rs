@@ -3,7 +3,10 @@
 
 mod driver;
 mod fused;
+mod generic;
+mod golden;
 mod graph;
 mod ops;
 mod plans;
 mod random;
+mod sort;

@@ -94,6 +94,35 @@ pub(super) fn operand_at(func: &Func, node: &Node, at: At, i: usize) -> Option<A
             1 => Some(At::Once),
             _ => Some(scalar),
         },
+        Op::GenericSelectAndScatter { window, .. } => match i {
+            0 => {
+                let apart = window.dims.iter().all(|w| w.stride >= w.size && w.window_dilation == 1);
+                apart.then_some(At::Once)
+            }
+            1 => Some(At::Once),
+            _ => Some(scalar),
+        },
+        // Tensors first, then initial values and captures.
+        Op::GenericReduce { body, .. } => Some(if i < body.outputs.len() { moved } else { scalar }),
+        Op::GenericReduceWindow { window, body } => {
+            if i >= body.outputs.len() {
+                return Some(scalar);
+            }
+            let apart =
+                window.dims.iter().all(|w| w.stride >= w.size && w.window_dilation == 1 && w.base_dilation == 1);
+            apart.then_some(moved)
+        }
+        Op::GenericScatter { body, .. } => match i.cmp(&body.outputs.len()) {
+            std::cmp::Ordering::Less => None,
+            std::cmp::Ordering::Equal => Some(At::Many),
+            std::cmp::Ordering::Greater => Some(if i <= 2 * body.outputs.len() { At::Once } else { scalar }),
+        },
+        // Few operands are moved themselves, and loaded once; of more a permutation is sorted.
+        Op::Sort { .. } => match node.types.len() {
+            n if i >= n => Some(scalar),
+            ..=3 => Some(moved),
+            _ => None,
+        },
         Op::DynamicUpdateSlice => match i {
             0 => None,
             1 => Some(At::Once),
@@ -110,11 +139,6 @@ pub(super) fn operand_at(func: &Func, node: &Node, at: At, i: usize) -> Option<A
         | Op::GetDimensionSize(_)
         | Op::DotGeneral(_)
         | Op::Convolution(_)
-        | Op::GenericReduce { .. }
-        | Op::GenericReduceWindow { .. }
-        | Op::GenericSelectAndScatter { .. }
-        | Op::GenericScatter { .. }
-        | Op::Sort { .. }
         | Op::Fft { .. }
         | Op::Cholesky { .. }
         | Op::TriangularSolve { .. }
