@@ -169,11 +169,14 @@ impl Compiler {
         let start = Instant::now();
         let specialized = kiln_ir::specialize::specialize(func, dims)?;
         report.specialize = start.elapsed();
+        // What a user feeds and fetches keeps its type, whatever the optimizer makes of it inside; the bytes are the same.
+        let signature = symbolic_signature(&specialized);
         let start = Instant::now();
         let optimized = kiln_optimizer::optimize(specialized, &self.optimize)?;
         report.optimize = start.elapsed();
         let start = Instant::now();
         let mut lowered = kiln_lower::lower(&optimized.func, &self.lower)?;
+        keep_types(&mut lowered.program.signature, signature);
         name_dims(&mut lowered.program, func, dims);
         report.lower = start.elapsed();
         let start = Instant::now();
@@ -252,6 +255,16 @@ fn sizes(ty: &kiln_ir::TensorType) -> Vec<usize> {
 
 fn port(name: &str, ty: &kiln_ir::TensorType) -> Port {
     Port { name: name.to_owned(), dtype: ty.dtype, shape: sizes(ty), symbolic: ty.shape.clone() }
+}
+
+/// Gives the ports and variables of a program their types before optimizing back.
+fn keep_types(program: &mut Signature, original: Signature) {
+    program.inputs = original.inputs;
+    program.outputs = original.outputs;
+    for (variable, original) in program.variables.iter_mut().zip(original.variables) {
+        // Whether it is updated is for the optimizer to find out.
+        *variable = Variable { updated: variable.updated, ..original };
+    }
 }
 
 /// Gives a specialized program the names of the dimensions back.

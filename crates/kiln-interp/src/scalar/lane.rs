@@ -270,7 +270,8 @@ impl Lane for bool {
             Wide::I(x) => x != 0,
             Wide::U(x) => x != 0,
             Wide::F(x) => x != 0.0,
-            Wide::C(z) => z.re != 0.0 || z.im != 0.0,
+            // As for every real type, the imaginary part is dropped.
+            Wide::C(z) => z.re != 0.0,
         }
     }
     fn up(self) -> bool {

@@ -16,12 +16,7 @@ impl Build {
                 let part = to.real_type();
                 Ok(Rep::Pair([self.convert(re, part)?, self.convert(im, part)?]))
             }
-            // The imaginary part is dropped, but a number that is not 0 is true.
-            (Class::Complex, _) if to == DType::Bool => {
-                let [re, im] = x.pair();
-                let (re, im) = (self.convert(re, to)?, self.convert(im, to)?);
-                self.or(re, im).map(Rep::One)
-            }
+            // The imaginary part is dropped.
             (Class::Complex, _) => self.convert_rep(Rep::One(x.pair()[0]), from.real_type(), to),
             (_, Class::Complex) => {
                 let re = self.convert_rep(x, from, to.real_type())?.one();
