@@ -4,9 +4,9 @@ use crate::STOP_GRADIENT;
 use kiln_ir::{DType, Func, Node, NodeId, Op, Value};
 use std::collections::HashSet;
 
-/// True for dtypes that have derivatives.
+/// True for dtypes that have derivatives: floats and complex numbers.
 pub(crate) fn differentiable(dtype: DType) -> bool {
-    dtype.is_float()
+    dtype.is_float() || dtype.is_complex()
 }
 
 /// The values among nodes `from..` that depend on `seeds` through differentiable operators, the seeds included.

@@ -188,6 +188,12 @@ impl Emit<'_> {
         self.op(Op::DynamicUpdateSlice, &operands)
     }
 
+    /// That a node applies a function of which nothing is known.
+    pub(crate) fn any_function(&self, node: &Node) -> Diagnostic {
+        self.error(node, "its function of scalars may be any, so it has no derivative")
+            .help("use a named reduction or scatter (add, multiply, minimum, maximum), or give a derivative with `custom_vjp`")
+    }
+
     /// A diagnostic about the derivative of a node.
     pub(crate) fn error(&self, node: &Node, why: impl Into<String>) -> Diagnostic {
         let name = node.name.as_deref().map_or_else(String::new, |n| format!(" \"{n}\""));

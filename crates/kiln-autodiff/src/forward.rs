@@ -1,10 +1,13 @@
 //! Forward mode: one walk from the inputs on, appending what computes the tangents.
 
+use crate::activity::differentiable;
 use crate::activity::node_id;
 use crate::emit::{Emit, Res};
 use crate::rebuild::reachable;
-use crate::{STOP_GRADIENT, branches, contract, elementwise, gather, loops, movement, reduce, window};
-use kiln_ir::{Func, Loc, Node, NodeId, Op, Value};
+use crate::{
+    STOP_GRADIENT, branches, complex, contract, elementwise, factor, gather, loops, movement, reduce, sort, window,
+};
+use kiln_ir::{Func, Loc, Node, NodeId, Op, UnaryOp, Value};
 use std::collections::HashMap;
 
 /// The state of one walk.
@@ -79,6 +82,7 @@ impl Forward<'_> {
         match &node.op {
             Op::While { cond, body } => return loops::forward(self, id, node, cond, body),
             Op::If { .. } | Op::Case { .. } => return branches::forward(self, id, node),
+            Op::Sort { .. } => return sort::forward(self, id, node),
             Op::Composite { name, .. } if name == STOP_GRADIENT => return Ok(()),
             Op::Composite { body, .. } => return branches::composite_forward(self, id, node, body),
             _ => {}
@@ -95,6 +99,11 @@ impl Forward<'_> {
         let x = &node.operands[..];
         let t = |w: &Self, i: usize| w.tangent(x[i]);
         match &node.op {
+            Op::Unary(op @ (UnaryOp::Abs | UnaryOp::Sign)) if self.e.is_complex(x[0]) => match (t(self, 0), op) {
+                (Some(t), UnaryOp::Abs) => complex::abs_forward(&mut self.e, x[0], t).map(Some),
+                (Some(t), _) => complex::sign(&mut self.e, x[0], y, t, true).map(Some),
+                (None, _) => Ok(None),
+            },
             Op::Unary(op) => match t(self, 0) {
                 Some(t) => elementwise::unary(&mut self.e, *op, x[0], y, t),
                 None => Ok(None),
@@ -124,11 +133,11 @@ impl Forward<'_> {
                 }
                 Ok(total)
             }
-            Op::Convert(to) if to.is_float() => match t(self, 0) {
+            Op::Convert(to) if differentiable(*to) => match t(self, 0) {
                 Some(t) => self.e.convert(t, *to).map(Some),
                 None => Ok(None),
             },
-            Op::BitcastConvert(to) if to.is_float() => {
+            Op::BitcastConvert(to) if differentiable(*to) => {
                 Err(self.e.error(node, "the bits of a float do not vary smoothly"))
             }
             Op::OptimizationBarrier
@@ -158,19 +167,26 @@ impl Forward<'_> {
             | Op::GetDimensionSize(_)
             | Op::ArgReduce { .. }
             | Op::RngBitGenerator { .. } => Ok(None),
-            Op::Complex
-            | Op::Real
-            | Op::Imag
-            | Op::ReducePrecision { .. }
-            | Op::GenericReduce { .. }
+            // Linear: the tangent goes the same way.
+            Op::Complex => {
+                let (re, im) = (self.tangent_or_zeros(x[0])?, self.tangent_or_zeros(x[1])?);
+                self.e.op(Op::Complex, &[re, im]).map(Some)
+            }
+            Op::Real | Op::Imag | Op::ReducePrecision { .. } | Op::Fft { .. } => match t(self, 0) {
+                Some(t) => self.e.op(node.op.clone(), &[t]).map(Some),
+                None => Ok(None),
+            },
+            Op::Cholesky { lower, .. } => factor::cholesky_forward(self, node, *lower, y),
+            Op::TriangularSolve { left_side, lower, unit_diagonal, transpose_a, .. } => {
+                let (left_side, lower, unit_diagonal) = (*left_side, *lower, *unit_diagonal);
+                let system = factor::System { left_side, lower, unit_diagonal, transpose_a: *transpose_a };
+                factor::solve_forward(self, node, system, y)
+            }
+            Op::GenericReduce { .. }
             | Op::GenericReduceWindow { .. }
             | Op::GenericSelectAndScatter { .. }
-            | Op::GenericScatter { .. }
-            | Op::Sort { .. }
-            | Op::Fft { .. }
-            | Op::Cholesky { .. }
-            | Op::TriangularSolve { .. } => Err(self.e.error(node, "no derivative is known")),
-            Op::While { .. } | Op::If { .. } | Op::Case { .. } | Op::Composite { .. } => Ok(None),
+            | Op::GenericScatter { .. } => Err(self.e.any_function(node)),
+            Op::While { .. } | Op::If { .. } | Op::Case { .. } | Op::Composite { .. } | Op::Sort { .. } => Ok(None),
         }
     }
 }

@@ -10,21 +10,29 @@
 //! A user's own derivative is the `vjp` function of a `composite`; the reverse mode uses it in place of the body's, the forward
 //! mode goes through the body. The composite named [`STOP_GRADIENT`] has the derivative zero in both.
 //!
-//! Gradients of loops come in two kinds, see `loops.rs`: linear time for counted loops, quadratic time for `while` with a trip
-//! count that only running it tells.
+//! Gradients of loops come in two kinds, see `loops.rs`: linear time for counted loops; for `while` with a trip count `n` that only
+//! running it tells `n log n` iterations and `log n` checkpoints.
+//!
+//! Complex cotangents follow JAX's convention, see `complex.rs`. Functions of scalars inside of operators (any reduction, any
+//! scatter) have no derivatives; the named ones have.
 
 mod activity;
 mod branches;
+mod checkpoint;
+mod complex;
 mod contract;
 mod elementwise;
 mod emit;
+mod factor;
 mod forward;
+mod fourier;
 mod gather;
 mod loops;
 mod movement;
 pub mod rebuild;
 mod reduce;
 mod reverse;
+mod sort;
 mod window;
 
 use kiln_ir::{Diagnostic, Diagnostics, Func, NodeId, Value};

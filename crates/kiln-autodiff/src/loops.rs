@@ -9,11 +9,11 @@
 //!   stacks from the end and computes the rest, which is cheap, again. Linear time; memory is iterations times what is saved.
 //!   States that only pass through (captured values) are not stacked, nor are those whose values the gradient does not need,
 //!   such as the buffers that a scan fills.
-//! - Otherwise the iterations are counted by running the loop, and the reverse loop computes the state of iteration `i` again
-//!   from the start. Exact, no memory beyond the state, but quadratic in the number of iterations.
+//! - Otherwise the iterations are counted by running the loop, and states come from checkpoints; see `checkpoint.rs`.
 
 use crate::activity::loop_states;
 use crate::branches::{give, nested};
+use crate::checkpoint;
 use crate::emit::{Emit, Res, int_literal};
 use crate::forward::{self, Forward};
 use crate::rebuild::{NewInput, Replaced, cleaned, extract, inline, inline_all, reachable};
@@ -35,7 +35,7 @@ struct Counted {
 }
 
 /// True for states that the body hands through unchanged.
-fn invariants(body: &Func) -> Vec<bool> {
+pub(crate) fn invariants(body: &Func) -> Vec<bool> {
     body.inputs.iter().zip(&body.outputs).map(|(i, o)| o.value == Value::from(i.node)).collect()
 }
 
@@ -107,14 +107,14 @@ fn largest(dtype: DType) -> Option<i64> {
 
 /// The gradient of one iteration: `(states..., cotangents of active results..., saved values...) -> cotangents of active
 /// states`, and which states it needs.
-struct Step {
-    func: Func,
+pub(crate) struct Step {
+    pub(crate) func: Func,
     needs: Vec<bool>,
     /// Nodes of the body whose results are to be saved by the forward loop, not computed again.
     saved: Vec<NodeId>,
 }
 
-fn reverse_step(node: &Node, body: &Func, active: &[usize], save: bool) -> Res<Step> {
+pub(crate) fn reverse_step(node: &Node, body: &Func, active: &[usize], save: bool) -> Res<Step> {
     let types = body.inputs.iter().map(|i| i.ty.clone());
     let ct_types = active.iter().map(|&i| body.inputs[i].ty.clone());
     let (mut f, params) = nested("vjp_step", types.chain(ct_types), &node.loc);
@@ -228,7 +228,7 @@ pub(crate) fn backward(r: &mut Reverse, id: NodeId, node: &Node, cond: &Func, bo
     let back = match counted {
         Some(c) if c.trips == Dim::Const(0) => cts,
         Some(c) => counted_backward(r, id, node, (cond, body), &active, cts, &c)?,
-        None => recomputed_backward(r, node, (cond, body), &active, cts)?,
+        None => checkpoint::backward(r, node, (cond, body), &active, cts)?,
     };
     for (&i, ct) in active.iter().zip(back) {
         r.add(node.operands[i], ct)?;
@@ -391,77 +391,6 @@ fn saving_loop(
     let done = r.e.f.push(op, &init, node.loc.clone())?;
     let stacks = (m..init.len()).map(|k| Value { node: done, result: k as u32 }).collect();
     Ok((Some(done), stacks))
-}
-
-/// Reverse mode without a known number of iterations.
-fn recomputed_backward(
-    r: &mut Reverse,
-    node: &Node,
-    (cond, body): (&Func, &Func),
-    active: &[usize],
-    cts: Vec<Value>,
-) -> Res<Vec<Value>> {
-    let step = reverse_step(node, body, active, false)?;
-    let m = body.inputs.len();
-    let loc = &node.loc;
-    let index = TensorType::scalar(DType::I64);
-    let state_types: Vec<TensorType> = node.operands.iter().map(|v| r.e.f.ty(*v).clone()).collect();
-    let zero = r.e.scalar(DType::I64, 0.0);
-
-    // Count the iterations.
-    let counting: Vec<TensorType> = [index.clone()].into_iter().chain(state_types.iter().cloned()).collect();
-    let (mut cc, state) = nested("cond", counting.iter().cloned(), loc);
-    let test = inline(&mut cc, cond, &state[1..]);
-    give(&mut cc, test);
-    let cb = stepping_body(body, &counting, loc)?;
-    let operands: Vec<Value> = [zero].into_iter().chain(node.operands.iter().copied()).collect();
-    let op = Op::While { cond: Box::new(cc), body: Box::new(cb) };
-    let trips = Value::from(r.e.f.push(op, &operands, loc.clone())?);
-
-    // State of the reverse loop: iterations done, their number, the cotangents, the initial state.
-    let init: Vec<Value> =
-        [zero, trips].into_iter().chain(cts.iter().copied()).chain(node.operands.iter().copied()).collect();
-    let types: Vec<TensorType> = init.iter().map(|v| r.e.f.ty(*v).clone()).collect();
-    let (mut rc, state) = nested("cond", types.iter().cloned(), loc);
-    let more = rc.push1(Op::Compare(CompareDirection::LT), &[state[0], state[1]], loc.clone())?;
-    give(&mut rc, [more]);
-
-    let (mut rb, state) = nested("body", types.iter().cloned(), loc);
-    let mut e = Emit { f: &mut rb, loc: loc.clone() };
-    let one = e.scalar(DType::I64, 1.0);
-    let zero = e.scalar(DType::I64, 0.0);
-    let last = e.sub(state[1], one)?;
-    let target = e.sub(last, state[0])?;
-    let starts = &state[2 + cts.len()..];
-    // The state at the beginning of iteration `target`: that many iterations from the start.
-    let redo_types: Vec<TensorType> = [index.clone()].into_iter().chain(state_types).chain([index]).collect();
-    let (mut ic, inner) = nested("cond", redo_types.iter().cloned(), loc);
-    let more = ic.push1(Op::Compare(CompareDirection::LT), &[inner[0], inner[m + 1]], loc.clone())?;
-    give(&mut ic, [more]);
-    let ib = stepping_body(body, &redo_types, loc)?;
-    let operands: Vec<Value> = [zero].into_iter().chain(starts.iter().copied()).chain([target]).collect();
-    let redo = e.f.push(Op::While { cond: Box::new(ic), body: Box::new(ib) }, &operands, loc.clone())?;
-    let mut args: Vec<Value> = (0..m).map(|i| Value { node: redo, result: i as u32 + 1 }).collect();
-    args.extend(&state[2..2 + cts.len()]);
-    let next = e.add(state[0], one)?;
-    let back = inline(&mut rb, &step.func, &args);
-    give(&mut rb, [next, state[1]].into_iter().chain(back).chain(starts.iter().copied()));
-
-    let op = Op::While { cond: Box::new(rc), body: Box::new(rb) };
-    let done = r.e.f.push(op, &init, loc.clone())?;
-    Ok((0..cts.len()).map(|k| Value { node: done, result: k as u32 + 2 }).collect())
-}
-
-/// `(i, states..., rest...) -> (i + 1, body(states)..., rest...)`.
-fn stepping_body(body: &Func, types: &[TensorType], loc: &kiln_ir::Loc) -> Res<Func> {
-    let m = body.inputs.len();
-    let (mut f, state) = nested("body", types.iter().cloned(), loc);
-    let mut e = Emit { f: &mut f, loc: loc.clone() };
-    let one = e.scalar(types[0].dtype, 1.0);
-    let next = e.add(state[0], one)?;
-    let new = inline(&mut f, body, &state[1..=m]);
-    give(&mut f, [next].into_iter().chain(new).chain(state[m + 1..].iter().copied()));
-    Ok(f)
 }
 
 /// The loop once more, with the tangents of the active states as further states.

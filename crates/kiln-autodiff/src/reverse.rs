@@ -2,9 +2,9 @@
 
 use crate::activity::{active_values, node_id};
 use crate::emit::{Emit, Res};
-use crate::{branches, contract, elementwise, gather, loops, movement, reduce, window};
+use crate::{branches, complex, contract, elementwise, factor, fourier, gather, loops, movement, reduce, sort, window};
 use kiln_ir::op::{Reducer, ScatterDims, ScatterUpdate};
-use kiln_ir::{Func, Loc, Node, NodeId, Op, Value};
+use kiln_ir::{Func, Loc, Node, NodeId, Op, UnaryOp, Value};
 use std::collections::{HashMap, HashSet};
 
 /// The state of one walk.
@@ -143,6 +143,12 @@ impl Reverse<'_> {
         match &node.op {
             Op::While { cond, body } => return loops::backward(self, id, node, cond, body),
             Op::If { .. } | Op::Case { .. } => return branches::backward(self, id, node),
+            Op::Sort { .. } => return sort::backward(self, id, node),
+            Op::GenericReduce { .. } | Op::GenericReduceWindow { .. } | Op::GenericScatter { .. } => {
+                // Of several results none may have a cotangent.
+                let given = self.e.f.results(id).any(|v| self.ct(v).is_some());
+                return if given { Err(self.e.any_function(node)) } else { Ok(()) };
+            }
             Op::Composite { body, vjp, .. } => {
                 return branches::composite_backward(self, id, node, body, vjp.as_deref());
             }
@@ -150,6 +156,14 @@ impl Reverse<'_> {
         }
         let Some(g) = self.ct(y) else { return Ok(()) };
         match &node.op {
+            Op::Unary(UnaryOp::Abs) if self.e.is_complex(x[0]) => {
+                let ct = complex::abs_backward(&mut self.e, x[0], g)?;
+                self.add(x[0], ct)?;
+            }
+            Op::Unary(UnaryOp::Sign) if self.e.is_complex(x[0]) => {
+                let ct = complex::sign(&mut self.e, x[0], y, g, false)?;
+                self.add(x[0], ct)?;
+            }
             Op::Unary(op) => {
                 if let Some(ct) = elementwise::unary(&mut self.e, *op, x[0], y, g)? {
                     self.add(x[0], ct)?;
@@ -222,19 +236,34 @@ impl Reverse<'_> {
             | Op::GetDimensionSize(_)
             | Op::ArgReduce { .. }
             | Op::RngBitGenerator { .. } => {}
-            Op::Complex
-            | Op::Real
-            | Op::Imag
-            | Op::ReducePrecision { .. }
-            | Op::GenericReduce { .. }
+            Op::Complex => {
+                for (v, ct) in x.iter().zip(complex::parts_of_cotangent(&mut self.e, g)?) {
+                    self.add(*v, ct)?;
+                }
+            }
+            Op::Real | Op::Imag => {
+                let ct = complex::part_backward(&mut self.e, node.op == Op::Imag, g)?;
+                self.add(x[0], ct)?;
+            }
+            Op::ReducePrecision { .. } => {
+                let ct = self.e.op(node.op.clone(), &[g])?;
+                self.add(x[0], ct)?;
+            }
+            Op::Fft { kind, length, .. } => {
+                let ct = fourier::backward(&mut self.e, node, *kind, length, g)?;
+                self.add(x[0], ct)?;
+            }
+            Op::Cholesky { lower, .. } => factor::cholesky_backward(self, node, *lower, y, g)?,
+            Op::TriangularSolve { left_side, lower, unit_diagonal, transpose_a, .. } => {
+                let (left_side, lower, unit_diagonal) = (*left_side, *lower, *unit_diagonal);
+                let system = factor::System { left_side, lower, unit_diagonal, transpose_a: *transpose_a };
+                factor::solve_backward(self, node, system, y, g)?;
+            }
+            Op::GenericReduce { .. }
             | Op::GenericReduceWindow { .. }
             | Op::GenericSelectAndScatter { .. }
-            | Op::GenericScatter { .. }
-            | Op::Sort { .. }
-            | Op::Fft { .. }
-            | Op::Cholesky { .. }
-            | Op::TriangularSolve { .. } => return Err(self.e.error(node, "no derivative is known")),
-            Op::While { .. } | Op::If { .. } | Op::Case { .. } | Op::Composite { .. } => {}
+            | Op::GenericScatter { .. } => return Err(self.e.any_function(node)),
+            Op::While { .. } | Op::If { .. } | Op::Case { .. } | Op::Composite { .. } | Op::Sort { .. } => {}
         }
         Ok(())
     }

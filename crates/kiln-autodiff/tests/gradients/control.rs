@@ -325,3 +325,37 @@ fn stop_gradient_stops() {
     let t = kiln_autodiff::jvp(&mut c.f, &[stopped, y], &[(x, one)]).unwrap();
     assert!(t[0].is_none() && t[1].is_some());
 }
+
+/// The gradient of `sin(sin(... sin(x)))`, `n` times, by a loop whose number of iterations is an input.
+fn gradient_of_iterated_sine(x: f64, n: usize) -> f64 {
+    let scalar = TensorType::scalar(DType::F64);
+    let types = [scalar.clone(), scalar.clone(), scalar];
+    let cond = func("cond", &types, |f, p| vec![less(f, p[1], p[2])]);
+    let body = func("body", &types, |f, p| {
+        let one = f.constant(Tensor::scalar(1.0f64), Loc::UNKNOWN);
+        let s = un(f, UnaryOp::Sine, p[0]);
+        vec![s, bin(f, BinaryOp::Add, p[1], one), p[2]]
+    });
+    let mut c = Case::new();
+    let (x, i, bound) = (c.input_of(&[], vec![x]), c.input_of(&[], vec![0.0]), c.input_of(&[], vec![n as f64]));
+    let node = c.f.push(Op::While { cond, body }, &[x, i, bound], Loc::caller()).unwrap();
+    let one = c.scalar(1.0);
+    let cts = kiln_autodiff::vjp(&mut c.f, &[(node.into(), one)], &[x]).unwrap();
+    c.out(cts[0].unwrap());
+    c.eval()[0].item().unwrap()
+}
+
+#[test]
+fn data_dependent_loops_take_few_further_iterations() {
+    // With the state of each iteration computed from the start, the longest would take 200 million iterations.
+    for n in [0, 1, 2, 3, 4, 7, 8, 64, 1000, 20_000] {
+        let start = 0.8f64;
+        let (mut x, mut product) = (start, 1.0);
+        for _ in 0..n {
+            product *= x.cos();
+            x = x.sin();
+        }
+        let d = gradient_of_iterated_sine(start, n);
+        assert!((d - product).abs() <= 1e-9 * product.abs(), "{n} iterations: {d}, expected {product}");
+    }
+}

@@ -6,5 +6,6 @@ mod control;
 mod elementwise;
 mod errors;
 mod indexing;
+mod linear_algebra;
 mod movement;
 mod reductions;
