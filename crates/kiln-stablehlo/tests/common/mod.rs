@@ -37,7 +37,11 @@ pub fn numbers(t: &Tensor) -> Vec<f64> {
 
 /// Runs a program without inputs and compares what it asks for; gives the number of checks.
 pub fn evaluate(name: &str, text: &str) -> Result<usize, String> {
-    let program = program(name, text)?;
+    check(&program(name, text)?)
+}
+
+/// Runs a program without inputs and compares what it asks for; gives the number of checks.
+pub fn check(program: &Program) -> Result<usize, String> {
     let outputs = kiln_interp::eval(&program.func, &[]).map_err(|e| e.to_string())?;
     for check in &program.checks {
         let (found, expected) = (&outputs[program.results + check.found], &outputs[program.results + check.expected]);
