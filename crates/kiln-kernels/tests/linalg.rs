@@ -282,7 +282,8 @@ fn check_cholesky(op: &CholeskyParams, bad: Option<usize>, rng: &mut Rng, pool: 
     for index in 0..op.batch {
         let factor = Matrix::of(&out, index, op.n, op.n, op.interleaved);
         if bad == Some(index) {
-            assert!(factor.values.iter().all(|v| v[0].is_nan()), "{op:?}");
+            let is_right = |i: usize, j: usize| factor.at(i, j)[0].is_nan() == named(i, j) && factor.at(i, j)[1] == 0.0;
+            assert!((0..op.n * op.n).all(|at| is_right(at / op.n, at % op.n)), "{op:?}");
             continue;
         }
         for i in 0..op.n {
@@ -330,7 +331,8 @@ fn not_a_number_spreads_in_its_matrix_only() {
     let mut out = Values::zeros(KernelDType::F32, a.len());
     call_with_tables(&LibraryOp::Cholesky(op), &[&a], &mut out, None);
     for at in 0..75 {
-        assert_eq!(out.float(at).is_nan(), at / 25 == 1, "{at}");
+        let named = at % 5 <= at % 25 / 5;
+        assert_eq!(out.float(at).is_nan(), at / 25 == 1 && named, "{at}");
     }
 }
 

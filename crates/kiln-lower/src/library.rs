@@ -1,7 +1,9 @@
-//! `dot_general` and `convolution` as library calls.
+//! Products, convolutions, Fourier transforms and factorizations as library calls.
 
 mod convolution;
 mod dot;
+mod fft;
+mod linalg;
 
 use kiln_ir::rewrite::{Rebuild, rebuild};
 use kiln_ir::{DType, Diagnostic, Diagnostics, Func, Node, NodeId, Op, Value};
@@ -17,6 +19,18 @@ pub fn call(func: &Func, id: NodeId) -> Result<LibraryOp, Diagnostic> {
     let call = match &node.op {
         Op::DotGeneral(dims) => LibraryOp::Dot(dot::params(func, node, dims)),
         Op::Convolution(dims) => LibraryOp::Convolution(convolution::params(func, node, dims)),
+        Op::Fft { kind, length, .. } => LibraryOp::Fft(fft::params(func, node, *kind, length)),
+        Op::Cholesky { lower, interleaved } => LibraryOp::Cholesky(linalg::cholesky(func, node, *lower, *interleaved)),
+        Op::TriangularSolve { left_side, lower, unit_diagonal, transpose_a, interleaved } => {
+            let solve = linalg::Solve {
+                left_side: *left_side,
+                lower: *lower,
+                unit_diagonal: *unit_diagonal,
+                transpose: *transpose_a,
+                interleaved: *interleaved,
+            };
+            LibraryOp::TriangularSolve(linalg::triangular_solve(func, node, &solve))
+        }
         other => unreachable!("{} has no library kernel", other.name()),
     };
     call.validate().map_err(|problem| Diagnostic::new(format!("{}.library", node.op.name()), problem).at(&node.loc))?;
@@ -78,9 +92,14 @@ fn kernel_dtype(dtype: DType) -> KernelDType {
     }
 }
 
+/// Sizes of a value.
+fn sizes(func: &Func, v: Value) -> SmallVec<[usize; 4]> {
+    func.ty(v).shape.as_sizes().expect("static shapes are checked before lowering")
+}
+
 /// Sizes and row-major strides (in elements) of a value.
 fn layout(func: &Func, v: Value) -> (SmallVec<[usize; 4]>, SmallVec<[isize; 4]>) {
-    let sizes = func.ty(v).shape.as_sizes().expect("static shapes are checked before lowering");
+    let sizes = sizes(func, v);
     let mut strides: SmallVec<[isize; 4]> = SmallVec::from_elem(1, sizes.len());
     for i in (1..sizes.len()).rev() {
         strides[i - 1] = strides[i] * sizes[i].max(1) as isize;

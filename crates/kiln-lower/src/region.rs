@@ -11,7 +11,7 @@ mod values;
 use crate::buffers::{Buffers, byte_size};
 use crate::emit::{self, Emitted, Operand};
 use crate::library;
-use kiln_ir::{Diagnostics, Func, Op, Value};
+use kiln_ir::{Diagnostics, Func, Op, Tensor, Value};
 use kiln_optimizer::fusion::{Group, GroupKind};
 use kiln_program::{BufferId, Slot, Step};
 use values::{Root, Values};
@@ -154,6 +154,11 @@ impl Region<'_> {
         let mut args: Vec<BufferId> = node.operands.iter().map(|&v| self.buffer(ctx, v)).collect();
         self.bind(ctx, out, &Emitted::default());
         args.push(self.buffer(ctx, out));
+        let tables = call.tables();
+        if !tables.is_empty() {
+            let tables = Tensor::from_vec([tables.len()], tables).expect("as many as the shape has");
+            args.push(ctx.constant("tables", &tables));
+        }
         let workspace = call.workspace_bytes() as u64;
         if workspace > 0 {
             args.push(ctx.arena("workspace", kiln_ir::DType::U8, workspace));

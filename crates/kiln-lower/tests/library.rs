@@ -103,12 +103,10 @@ fn fourier_transforms() {
             format!("%0 = fft %x, kind = irfft, length = [2, {n}], interleaved : {dtype}[3, 2, {n}]"),
         ];
         for (i, line) in sources.iter().enumerate() {
-            let input = [format!("3, 2, {n}, 2"), format!("3, 2, {n}, 2"), format!("3, 2, {n}"), format!("3, 2, {half}, 2")];
+            let input =
+                [format!("3, 2, {n}, 2"), format!("3, 2, {n}, 2"), format!("3, 2, {n}"), format!("3, 2, {half}, 2")];
             let result = line.rsplit(": ").next().expect("a type");
-            check(
-                &format!("func @f(%x: {dtype}[{}]) -> ({result}) {{\n  {line}\n  return %0\n}}", input[i]),
-                |_, t| t,
-            );
+            check(&format!("func @f(%x: {dtype}[{}]) -> ({result}) {{\n  {line}\n  return %0\n}}", input[i]), |_, t| t);
         }
     }
 }
@@ -182,7 +180,9 @@ fn factorizations() {
             );
             let ty = format!("{dtype}[9, 9, 2]");
             check(
-                &format!("func @f(%a: {ty}) -> ({ty}) {{\n  %0 = cholesky %a{lower}, interleaved : {ty}\n  return %0\n}}"),
+                &format!(
+                    "func @f(%a: {ty}) -> ({ty}) {{\n  %0 = cholesky %a{lower}, interleaved : {ty}\n  return %0\n}}"
+                ),
                 |_, t| dominant(&t, true),
             );
         }

@@ -19,8 +19,8 @@ use crate::span::checked_product;
 /// diagonal, the real part), the other one of the result is zero.
 ///
 /// The kernel's operands are a, the result and, where [`CholeskyParams::workspace_bytes`] is not 0, the workspace; the
-/// result must not overlap the others. A matrix that turns out not to be positive definite gives a result of NaNs, as
-/// XLA has it; the others of the batch do not suffer.
+/// result must not overlap the others. A matrix that turns out not to be positive definite gives a triangle of NaNs; the
+/// others of the batch do not suffer.
 #[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
 pub struct CholeskyParams {
     /// Type of a real number: [`KernelDType::F32`] or [`KernelDType::F64`].
@@ -197,10 +197,18 @@ unsafe fn copy_triangle<T: Real, const P: usize>(a: View<T>, l: View<T>, n: usiz
     }
 }
 
+/// The result for a matrix that is not positive definite: a triangle of NaNs, without imaginary parts.
 unsafe fn fill_nan<T: Real, const P: usize>(l: View<T>, n: usize) {
-    for i in 0..n * n * P {
-        // SAFETY: as the caller promises; matrices have no gaps.
-        unsafe { *l.base.wrapping_add(i) = T::NAN };
+    for i in 0..n {
+        for j in 0..n {
+            // SAFETY: as the caller promises.
+            unsafe {
+                l.at(i, j).write_bytes(0, P);
+                if j <= i {
+                    *l.at(i, j) = T::NAN;
+                }
+            }
+        }
     }
 }
 

@@ -1,0 +1,26 @@
+//! `fft` on dense operands.
+
+use super::{kernel_dtype, sizes};
+use kiln_ir::op::FftKind;
+use kiln_ir::{Func, Node};
+use kiln_kernels::{FftParams, FftTransform};
+
+/// The library parameters of a transform in legalized form: complex tensors are pairs of floats.
+pub(super) fn params(func: &Func, node: &Node, kind: FftKind, length: &[i64]) -> FftParams {
+    let x = sizes(func, node.operands[0]);
+    // Behind the batch dimensions come the transformed ones and, on a complex operand, the pair.
+    let pair = usize::from(kind != FftKind::Rfft);
+    let batch = x.len() - length.len() - pair;
+    FftParams {
+        dtype: kernel_dtype(node.types[0].dtype),
+        transform: match kind {
+            FftKind::Fft => FftTransform::Fft,
+            FftKind::Ifft => FftTransform::Ifft,
+            FftKind::Rfft => FftTransform::Rfft,
+            FftKind::Irfft => FftTransform::Irfft,
+        },
+        batch: x[..batch].iter().product(),
+        // Checked to be the sizes of dimensions.
+        length: length.iter().map(|&n| n as usize).collect(),
+    }
+}
