@@ -1,9 +1,10 @@
-//! The developer's command: `cargo xtask ci`, `codegen`, `bench`, `fuzz`, `dump`, `ptx-check`.
+//! The developer's command: `cargo xtask ci`, `codegen`, `bench`, `fuzz`, `dump`, `ptx-check`, `stablehlo-roundtrip`.
 
 mod ci;
 mod codegen;
 mod ptx;
 mod run;
+mod stablehlo;
 
 use clap::{Parser, Subcommand};
 use run::cargo;
@@ -51,6 +52,18 @@ enum Task {
     },
     /// Assembles the PTX of a training step's kernels with ptxas for sm_80 and sm_90; any warning is a failure.
     PtxCheck,
+    /// Writes graphs as StableHLO, lets XLA's CPU compiler run them, and compares with compiled code.
+    StablehloRoundtrip {
+        /// A Python with JAX; without it an environment is made below `target/`.
+        #[arg(long)]
+        python: Option<std::path::PathBuf>,
+        /// Number of random graphs beside the written ones.
+        #[arg(long, default_value_t = 200)]
+        random: u64,
+        /// Only cases whose name contains this.
+        #[arg(long)]
+        only: Option<String>,
+    },
 }
 
 fn main() -> std::process::ExitCode {
@@ -70,6 +83,9 @@ fn main() -> std::process::ExitCode {
             cargo(&["run", "--release", "--quiet", "-p", "kiln-benches", "--bin", "dump", "--", &workload, &dir])
         }
         Task::PtxCheck => ptx::check(),
+        Task::StablehloRoundtrip { python, random, only } => {
+            stablehlo::roundtrip(&stablehlo::Roundtrip { python, random, only })
+        }
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,

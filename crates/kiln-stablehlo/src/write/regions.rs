@@ -5,7 +5,7 @@ use super::emit::{Val, Writer, Written};
 use super::names::identifier;
 use super::types::{arrow, join, tensors};
 use kiln_ir::op::RngAlgorithm;
-use kiln_ir::{Func, Node};
+use kiln_ir::{DType, Func, Node, Op};
 
 impl Writer<'_> {
     pub(super) fn while_loop(&mut self, node: &Node, x: &[Val], cond: &Func, body: &Func) -> Written<Vec<Val>> {
@@ -38,13 +38,42 @@ impl Writer<'_> {
             RngAlgorithm::ThreeFry => "THREE_FRY",
             RngAlgorithm::Philox => "PHILOX",
         };
-        let reserved = self.reserve(&node.types);
-        let types = arrow(&[state], &node.types);
-        self.define(reserved, &format!("stablehlo.rng_bit_generator {}, algorithm = {algorithm} : {types}", state.name))
+        // Targets know bits without a sign only.
+        let bits = &node.types[1];
+        let unsigned = match bits.dtype {
+            DType::I2 => DType::U2,
+            DType::I4 => DType::U4,
+            DType::I8 => DType::U8,
+            DType::I16 => DType::U16,
+            DType::I32 => DType::U32,
+            DType::I64 => DType::U64,
+            other => other,
+        };
+        let types = [node.types[0].clone(), bits.with_dtype(unsigned)];
+        let reserved = self.reserve(&types);
+        let text = format!(
+            "stablehlo.rng_bit_generator {}, algorithm = {algorithm} : {}",
+            state.name,
+            arrow(&[state], &types)
+        );
+        let mut results = self.define(reserved, &text);
+        if unsigned != bits.dtype {
+            let types = arrow(&[&results[1]], std::slice::from_ref(bits));
+            results[1] = self.step(bits, &format!("stablehlo.bitcast_convert {} : {types}", results[1].name));
+        }
+        results
     }
 
-    /// A call of a private function that holds the body. StableHLO wants a name with a namespace.
+    /// A call of a private function that holds the body. StableHLO wants a name with a namespace. What gives its operands back
+    /// (to stop a gradient) is nothing once gradients are taken.
     pub(super) fn composite(&mut self, node: &Node, x: &[Val], name: &str, body: &Func) -> Written<Vec<Val>> {
+        let parameter = |o: &kiln_ir::Output| match body.node(o.value.node).op {
+            Op::Parameter(i) => x.get(i as usize).cloned(),
+            _ => None,
+        };
+        if let Some(forwarded) = body.outputs.iter().map(parameter).collect() {
+            return Ok(forwarded);
+        }
         let name = identifier(name);
         let name = if name.trim_matches('.').contains('.') { name } else { format!("kiln.{}", name.trim_matches('.')) };
         let function = self.private_function(body)?;
