@@ -139,15 +139,15 @@ impl Emitter<'_> {
     /// A float rounded (to nearest even) to what so many bits of exponent and mantissa can hold: too large becomes infinity, what
     /// would be subnormal becomes zero, NaN stays.
     pub fn reduce_precision(&mut self, dtype: DType, exponent_bits: u32, mantissa_bits: u32, x: Var) -> Var {
-        let t = self.dtype(x);
-        let (uint, mantissa, bias) = match t {
+        let (uint, mantissa, bias) = match dtype {
             DType::F64 => (DType::U64, 52u32, 1023i64),
+            DType::F16 => (DType::U16, 10, 15),
+            DType::BF16 => (DType::U16, 7, 127),
             _ => (DType::U32, 23, 127),
         };
-        let exponent = t.bits() - 1 - mantissa;
+        let exponent = dtype.bits() - 1 - mantissa;
         let infinity = ((1i64 << exponent) - 1) << mantissa;
-        let raw = self.bits_of(t, x);
-        let mut bits = raw;
+        let mut bits = self.bits_of(dtype, x);
         if mantissa_bits < mantissa {
             let dropped = mantissa - mantissa_bits;
             // Half a unit, less one bit when the last kept bit is even.
@@ -164,7 +164,7 @@ impl Emitter<'_> {
             let reduced_bias = (1i64 << (exponent_bits - 1)) - 1;
             let magnitude = self.int(uint, infinity);
             let field = self.binary(BinaryOp::And, bits, magnitude);
-            let sign = self.int(uint, i64::MIN >> (64 - t.bits()));
+            let sign = self.int(uint, i64::MIN >> (64 - dtype.bits()));
             let sign = self.binary(BinaryOp::And, bits, sign);
             let largest = self.int(uint, (bias + reduced_bias) << mantissa);
             let over = self.compare(CompareDirection::GT, field, largest);
@@ -174,10 +174,9 @@ impl Emitter<'_> {
             let under = self.compare(CompareDirection::LE, field, least);
             bits = self.select(under, sign, bits);
         }
-        let y = self.of_bits(t, bits);
+        let y = self.of_bits(dtype, bits);
         let nan = self.compare(CompareDirection::NE, x, x);
-        let y = self.select(nan, x, y);
-        self.rounded(dtype, y)
+        self.select(nan, x, y)
     }
 
     /// A serial loop in the current scope that hands values from iteration to iteration: `body` takes the position and the

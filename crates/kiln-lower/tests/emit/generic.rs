@@ -305,7 +305,8 @@ fn reduce_precision() {
                 let k = g.k(300.0, x);
                 let wide = g.mul(x, k);
                 let tiny = g.div(x, k);
-                for v in [x, wide, tiny] {
+                let least = g.div(tiny, k);
+                for v in [x, wide, tiny, least] {
                     let y = g.op(Op::ReducePrecision { exponent_bits, mantissa_bits }, &[v]);
                     g.out(y);
                 }

@@ -50,7 +50,7 @@ impl Random {
         let (dtype, shape) = (self.g.f.ty(v).dtype, self.g.shape(v));
         let rank = shape.len();
         let axis = self.below(rank);
-        let made = match self.below(21) {
+        let made = match self.below(25) {
             0 | 1 => self.unary(v, dtype),
             2..=4 => {
                 let o = self.like(v);
@@ -183,6 +183,36 @@ impl Random {
                 let operands: Vec<Value> = starts.collect();
                 self.g.op(Op::DynamicUpdateSlice, &operands)
             }
+            21 if rank > 0 => self.sort(v, axis),
+            22 if rank > 0 && dtype != DType::Bool => {
+                let init = self.g.input(dtype, &[]);
+                let axes: Vec<usize> = (0..rank).filter(|d| *d == axis || self.below(3) == 0).collect();
+                self.g.op(Op::GenericReduce { axes: Axes::from_slice(&axes), body: fading(dtype) }, &[v, init])
+            }
+            23 if rank > 0 && dtype != DType::Bool => {
+                let init = self.g.input(dtype, &[]);
+                let size = 1 + self.below(3) as i64;
+                let w = WindowDim { size, pad_low: 1, pad_high: size - 1, ..WindowDim::TRIVIAL };
+                let dims = (0..rank).map(|d| if d == axis { w } else { WindowDim::TRIVIAL }).collect();
+                let op = Op::GenericReduceWindow { window: Box::new(Window { dims }), body: fading(dtype) };
+                self.g.op(op, &[v, init])
+            }
+            24 if rank > 0 && dtype != DType::Bool => {
+                let n = self.dim();
+                let i = self.g.input(DType::I32, &[n]);
+                let mut window = shape.clone();
+                window[0] = n;
+                let u = self.g.input(dtype, &window);
+                let u = self.unary(u, dtype);
+                let dims = ScatterDims {
+                    update_window_dims: (1..rank).collect(),
+                    inserted_window_dims: Axes::from_slice(&[0]),
+                    scatter_dims_to_operand_dims: Axes::from_slice(&[0]),
+                    index_vector_dim: 1,
+                    ..ScatterDims::default()
+                };
+                self.g.op(Op::GenericScatter { dims: Box::new(dims), body: fading(dtype) }, &[v, i, u])
+            }
             _ => {
                 let i = self.g.input(DType::I32, &[]);
                 let half: Vec<usize> = shape.iter().map(|n| n.div_ceil(2)).collect();
@@ -194,6 +224,26 @@ impl Random {
         if self.g.f.ty(made).shape.num_elements().is_some_and(|n| n <= 4096) {
             self.values.push(made);
         }
+    }
+
+    /// Floats alone, by an order in which neither the sign of zero nor that of NaN counts; ints with their positions.
+    fn sort(&mut self, v: Value, dim: usize) -> Value {
+        let (dtype, shape) = (self.g.f.ty(v).dtype, self.g.shape(v));
+        let stable = true;
+        if dtype.is_float() {
+            let comparator = G::nested(&[dtype; 2], |g, p| {
+                let less = g.cmp(CompareDirection::LT, p[0], p[1]);
+                let (number, nan) = (g.cmp(CompareDirection::EQ, p[0], p[0]), g.cmp(CompareDirection::NE, p[1], p[1]));
+                let last = g.bin(BinaryOp::And, number, nan);
+                vec![g.bin(BinaryOp::Or, less, last)]
+            });
+            return self.g.op(Op::Sort { dim, stable, comparator }, &[v]);
+        }
+        let i = self.g.iota(DType::I32, &shape, dim);
+        let types = [dtype, dtype, DType::I32, DType::I32];
+        let comparator = G::nested(&types, |g, p| vec![g.cmp(CompareDirection::GT, p[0], p[1])]);
+        let sorted = self.g.ops(Op::Sort { dim, stable, comparator }, &[v, i]);
+        sorted[self.below(2)]
     }
 
     fn unary(&mut self, v: Value, dtype: DType) -> Value {
@@ -220,6 +270,21 @@ impl Random {
         // Keeps magnitudes and with them rounding errors small.
         if dtype.is_float() { self.g.un(UnaryOp::Tanh, r) } else { r }
     }
+}
+
+/// `(acc, x) -> max(acc / 2 + x / 4, x)`, of ints `acc / 2 + x`: what came last counts most.
+fn fading(dtype: DType) -> Box<kiln_ir::Func> {
+    G::nested(&[dtype; 2], |g, p| {
+        let half = g.k(if dtype.is_float() { 0.5 } else { 2.0 }, p[0]);
+        if !dtype.is_float() {
+            let acc = g.bin(BinaryOp::Divide, p[0], half);
+            return vec![g.add(acc, p[1])];
+        }
+        let (acc, x) = (g.mul(p[0], half), g.mul(p[1], half));
+        let x = g.mul(x, half);
+        let sum = g.add(acc, x);
+        vec![g.bin(BinaryOp::Maximum, sum, p[1])]
+    })
 }
 
 /// Scalars count along a dimension of size 1.
