@@ -92,7 +92,7 @@ macro_rules! scalars {
             match x {
                 $(Scalar::$v(x) if op == UnaryOp::IsFinite && DType::$v.is_float() => Ok(Scalar::Bool(Lane::is_finite(x))),
                 Scalar::$v(x) if op == UnaryOp::Abs && DType::$v.is_complex() => {
-                    Ok(convert(Scalar::F64(complex_abs(x.widen())), DType::$v.real_type()))
+                    Ok(convert(Scalar::F64(Scalar::$v(x).magnitude()), DType::$v.real_type()))
                 }
                 Scalar::$v(x) => <$t as Lane>::unary(op).map(|f| f(x).into()).ok_or(err),)*
             }
@@ -151,11 +151,6 @@ scalars!(
     F16 f16, BF16 bf16, F32 f32, F64 f64, C64 Complex<f32>, C128 Complex<f64>
 );
 
-/// The magnitude of a complex number, of others the absolute value.
-fn complex_abs(w: Wide) -> f64 {
-    complex_math::abs(Complex::narrow(w))
-}
-
 impl Scalar {
     /// The element of a tensor at a row-major position, if there is one.
     pub fn read(tensor: &Tensor, index: usize) -> Option<Scalar> {
@@ -165,6 +160,11 @@ impl Scalar {
     /// The number as f64: exact but for integers beyond 2^53; of complex numbers the real part.
     pub fn to_f64(self) -> f64 {
         f64::narrow(self.widen())
+    }
+
+    /// The absolute value as f64, also of complex numbers.
+    pub fn magnitude(self) -> f64 {
+        complex_math::abs(Complex::narrow(self.widen()))
     }
 
     /// Zero (false) of a type.

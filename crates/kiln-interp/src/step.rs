@@ -4,6 +4,7 @@ use crate::error::{EvalError, NonFinite};
 use crate::exec::{EvalOptions, Exec, NodeEvent, Observer, find, prepare};
 use crate::ops::Results;
 use crate::scalar::Scalar;
+use crate::scalar::lane::Wide;
 use kiln_ir::{Func, Loc, NodeId, Tensor, Value};
 use std::borrow::Cow;
 use std::fmt;
@@ -170,7 +171,15 @@ impl fmt::Display for Trace {
     }
 }
 
+fn show(x: Scalar) -> String {
+    match x.widen() {
+        Wide::C(z) => format!("({}, {})", z.re, z.im),
+        _ => x.to_f64().to_string(),
+    }
+}
+
 /// Type, least, greatest and mean value of a tensor, and whether it holds NaN or infinities; small tensors in full.
+/// Complex numbers are compared by magnitude.
 ///
 /// ```
 /// let t = kiln_ir::Tensor::from_vec([2], vec![1i32, 2])?;
@@ -178,14 +187,17 @@ impl fmt::Display for Trace {
 /// # Ok::<(), kiln_ir::TensorError>(())
 /// ```
 pub fn summary(t: &Tensor) -> String {
-    let values: Vec<f64> = (0..t.len()).filter_map(|i| Scalar::read(t, i)).map(Scalar::to_f64).collect();
-    if values.len() <= 8 {
-        let list: Vec<String> = values.iter().map(f64::to_string).collect();
+    let elements = (0..t.len()).filter_map(|i| Scalar::read(t, i));
+    if t.len() <= 8 {
+        let list: Vec<String> = elements.map(show).collect();
         return format!("{} = [{}]", t.ty(), list.join(", "));
     }
+    // Complex numbers by their magnitude.
+    let values: Vec<f64> = elements.map(|x| if t.dtype().is_complex() { x.magnitude() } else { x.to_f64() }).collect();
     let (least, greatest) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &x| (a.min(x), b.max(x)));
     let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let mut text = format!("{}: {least} to {greatest}, mean {mean}", t.ty());
+    let what = if t.dtype().is_complex() { "magnitudes " } else { "" };
+    let mut text = format!("{}: {what}{least} to {greatest}, mean {mean}", t.ty());
     for (value, word) in [(NonFinite::NaN, "NaN"), (NonFinite::Infinity, "infinity")] {
         if let Some(i) = find(t, value) {
             text += &format!(", first {word} at {i}");

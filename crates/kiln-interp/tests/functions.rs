@@ -370,3 +370,12 @@ fn deep_nesting_runs_up_to_the_verifiers_limit() {
     assert_eq!(eval(&nested(60), &[Tensor::scalar(21)]).unwrap(), [Tensor::scalar(42)]);
     assert!(matches!(eval(&nested(200), &[Tensor::scalar(21)]), Err(EvalError::Invalid(_))));
 }
+
+#[test]
+fn summaries_show_complex_numbers() {
+    let z = |n: usize| vec![kiln_ir::Complex::new(3.0f32, -4.0); n];
+    let small = Tensor::from_vec([1], z(1)).unwrap();
+    assert_eq!(kiln_interp::summary(&small), "c64[1] = [(3, -4)]");
+    let large = Tensor::from_vec([10], z(10)).unwrap();
+    assert_eq!(kiln_interp::summary(&large), "c64[10]: magnitudes 5 to 5, mean 5");
+}

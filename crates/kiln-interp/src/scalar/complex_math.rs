@@ -1,10 +1,11 @@
 //! Functions of complex numbers as pairs of `f64`, each without avoidable overflow or cancellation.
 //!
-//! Branch cuts are those of C99 Annex G (signed zeros tell the sides apart). Special values are Annex G's but for
-//! multiplication, which is the four products and two sums whatever the operands, as in XLA.
+//! Branch cuts are those of C99 Annex G (signed zeros tell the sides apart). Special values are those of XLA, which are Annex
+//! G's but for NaN where a rule would recover an infinity or zero: in products, and in functions that are products of an
+//! exponential and a sine of an infinity.
 
 use kiln_ir::Complex;
-use std::f64::consts::LN_2;
+use std::f64::consts::{LN_2, PI};
 
 type C = Complex<f64>;
 
@@ -121,11 +122,7 @@ pub fn exp(z: C) -> C {
         return C::new(z.re.exp(), z.im);
     }
     if !z.im.is_finite() {
-        return match z.re {
-            f64::NEG_INFINITY => C::new(0.0, 0.0),
-            f64::INFINITY => C::new(f64::INFINITY, f64::NAN),
-            _ => C::new(f64::NAN, f64::NAN),
-        };
+        return C::new(f64::NAN, f64::NAN);
     }
     let (sin, cos) = z.im.sin_cos();
     if z.re > 709.0 {
@@ -175,7 +172,9 @@ pub fn log(z: C) -> C {
 
 /// `ln(1 + z)`.
 pub fn log1p(z: C) -> C {
-    if z.re.abs().max(z.im.abs()) <= 4.0 {
+    // Between -2 and -1/2 the sum is exact.
+    let exact = (-2.0..=-0.5).contains(&z.re);
+    if z.re.abs().max(z.im.abs()) <= 4.0 && !exact {
         // |1 + z|^2 - 1 = 2 x + x^2 + y^2
         let re = 0.5 * plus_squares(2.0 * z.re, z.re, z.im).ln_1p();
         C::new(re, z.im.atan2(1.0 + z.re))
@@ -280,7 +279,7 @@ pub fn tanh(z: C) -> C {
         return C::new(z.re.tanh(), z.im);
     }
     if !is_finite(z) {
-        return C::new(if z.re == 0.0 { z.re } else { f64::NAN }, f64::NAN);
+        return C::new(f64::NAN, f64::NAN);
     }
     let (t, s) = (z.im.tan(), z.re.sinh());
     let (beta, rho) = (t.mul_add(t, 1.0), s.hypot(1.0));
@@ -294,10 +293,10 @@ pub fn tan(z: C) -> C {
     C::new(t.im, -t.re)
 }
 
-/// `z / |z|`; 0 for 0.
+/// `z / |z|`; zeros stay.
 pub fn sign(z: C) -> C {
     if is_zero(z) {
-        return C::new(0.0, 0.0);
+        return z;
     }
     let z = if is_finite(z) { scaled(z, -exponent(z)) } else { z };
     let r = z.re.hypot(z.im);
@@ -317,17 +316,13 @@ fn whole_power(z: C, n: u32) -> C {
     r
 }
 
-/// `e^(w ln z)`; 1 for `w = 0`, and 0 for `z = 0` with a positive real part of `w`.
+/// `e^(w ln z)`; 1 for `w = 0`. For `z = 0`: 0 if the real part of `w` is positive, else NaN.
 pub fn pow(z: C, w: C) -> C {
     if is_zero(w) {
         return ONE;
     }
     if is_zero(z) {
-        return match (w.re > 0.0, w.re < 0.0 && w.im == 0.0) {
-            (true, _) => C::new(0.0, 0.0),
-            (_, true) => C::new(f64::INFINITY, 0.0),
-            _ => C::new(f64::NAN, f64::NAN),
-        };
+        return if w.re > 0.0 { C::new(0.0, 0.0) } else { C::new(f64::NAN, f64::NAN) };
     }
     if w.im == 0.0 && w.re.fract() == 0.0 && w.re.abs() <= 64.0 {
         let p = whole_power(z, w.re.abs() as u32);
@@ -351,11 +346,17 @@ pub fn atan2(y: C, x: C) -> C {
         return C::new(y.re.atan2(x.re), 0.0);
     }
     let times_i = |z: C| C::new(-z.im, z.re);
+    let larger = if is_zero(x) || (!is_zero(y) && exponent(y) > exponent(x)) { y } else { x };
+    let k = if is_finite(x) && is_finite(y) && !is_zero(larger) { exponent(larger) } else { 0 };
+    let (y, x) = (scaled(y, -k), scaled(x, -k));
     let w = div(y, x);
-    if x.re > x.im.abs() && w.re.hypot(w.im) < 0.5 {
-        // Near 0: atan w = (ln(1 - i w) - ln(1 + i w)) i / 2
+    if w.re.hypot(w.im) < 0.5 {
+        // Far from the quarter turn: atan w = (ln(1 - i w) - ln(1 + i w)) i / 2, and half a turn more where the root is -x.
         let (a, b) = (log1p(-times_i(w)), log1p(times_i(w)));
-        return times_i((a - b) * 0.5);
+        let atan = times_i((a - b) * 0.5);
+        let root = mul(x, sqrt(ONE + mul(w, w)));
+        let half_turn = if root.re >= 0.0 { 0.0 } else { PI.copysign(-atan.re) };
+        return C::new(atan.re + half_turn, atan.im);
     }
     // x^2 + y^2 = (x + i y) (x - i y)
     let (p, q) = (x + times_i(y), x - times_i(y));
