@@ -253,6 +253,7 @@ impl Parser<'_> {
                 let name = self.c.value_name()?;
                 self.c.expect(":")?;
                 list.push((name, self.ty()?));
+                self.location()?;
                 self.c.eat(",");
             }
             self.c.expect(")")?;
