@@ -41,12 +41,14 @@ impl Build {
                 bits = self.nan_where(magnitude, GT, infinity, bits)?;
             }
             MiniSpecials::AllOnesNan => bits = self.nan_where(magnitude, EQ, (1 << top) - 1, bits)?,
-            MiniSpecials::NegativeZeroNan => bits = self.nan_where(byte, EQ, 0x80, bits)?,
-            MiniSpecials::Finite | MiniSpecials::PowersOfTwo => {}
+            MiniSpecials::NegativeZeroNan | MiniSpecials::Finite | MiniSpecials::PowersOfTwo => {}
         }
         let sign = self.shr(byte, top)?;
         let sign = self.shl(sign, 31)?;
-        let bits = self.or(bits, sign)?;
+        let mut bits = self.or(bits, sign)?;
+        if format.specials == MiniSpecials::NegativeZeroNan {
+            bits = self.nan_where(byte, EQ, 0x80, bits)?;
+        }
         self.bitcast(bits, DType::F32)
     }
 

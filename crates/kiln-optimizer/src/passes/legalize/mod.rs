@@ -204,9 +204,10 @@ impl Build {
             Op::Complex => return Ok(Rep::Pair([site.one(0), site.one(1)])),
             Op::Real => site.pair(0)[0],
             Op::Imag => site.pair(0)[1],
-            Op::ReducePrecision { exponent_bits, mantissa_bits } => {
-                self.reduce_precision(site.one(0), from, *exponent_bits, *mantissa_bits)?
-            }
+            Op::ReducePrecision { exponent_bits: e, mantissa_bits: m } => match class(from) {
+                Class::Mini(format) => self.reduce_mini_precision(site.one(0), format, *e, *m)?,
+                _ => self.reduce_precision(site.one(0), *e, *m)?,
+            },
             Op::GetDimensionSize(_) => self.push(op.clone(), &[site.one(0)])?,
             Op::DotGeneral(dims) => return self.dot(site, dims),
             Op::Convolution(dims) => return self.convolution(site, dims),

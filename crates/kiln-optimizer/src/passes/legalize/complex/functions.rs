@@ -29,20 +29,7 @@ impl Build {
     pub(super) fn cexp(&mut self, [x, y]: Pair) -> BuiltPair {
         let turn = self.cos_sin(y)?;
         let z = self.times_exp(x, turn)?;
-        let im = self.zero_where_zero(y, z[1])?;
-        self.exp_specials(x, y, [z[0], im])
-    }
-
-    /// `e^(-inf + i y)` is 0 and `e^(inf + i y)` has an infinite real part, whatever `y`.
-    fn exp_specials(&mut self, x: Value, y: Value, z: Pair) -> BuiltPair {
-        let finite = self.is_finite(y)?;
-        let wild = self.not(finite)?;
-        let (none, all) = (self.cmp_num(EQ, x, f64::NEG_INFINITY)?, self.cmp_num(EQ, x, f64::INFINITY)?);
-        let (none, all) = (self.and(none, wild)?, self.and(all, wild)?);
-        let re = self.replace(none, 0.0, z[0])?;
-        let re = self.replace(all, f64::INFINITY, re)?;
-        let im = self.replace(none, 0.0, z[1])?;
-        Ok([re, im])
+        Ok([z[0], self.zero_where_zero(y, z[1])?])
     }
 
     /// `v`, but `x` where that is a zero.
@@ -199,7 +186,8 @@ impl Build {
         let three = self.num(angle, 3.0)?;
         let angle = self.div(angle, three)?;
         let turn = self.cos_sin(angle)?;
-        Ok([self.mul(m, turn[0])?, self.mul(m, turn[1])?])
+        let im = self.mul(m, turn[1])?;
+        Ok([self.mul(m, turn[0])?, self.zero_where_zero(angle, im)?])
     }
 
     /// `a cosh y`, `b sinh y` without overflow in between.
@@ -272,12 +260,15 @@ impl Build {
         let e = self.exp(minus)?;
         let e = self.scale(e, 4.0)?;
         let turn = self.div(t, beta)?;
-        let wild = self.is_finite(y)?;
-        let turn = self.sel(wild, turn, nothing)?;
+        let finite = self.is_finite(y)?;
+        let turn = self.sel(finite, turn, nothing)?;
         let far = [self.copysign(one, x)?, self.mul(turn, e)?];
         let big = self.cmp_num(GT, size, limit)?;
         let z = self.sel2(big, far, near)?;
-        let re = self.zero_where_zero(x, z[0])?;
+        // The tangent of an infinite angle is NaN.
+        let zero = self.cmp_num(EQ, x, 0.0)?;
+        let zero = self.and(zero, finite)?;
+        let re = self.sel(zero, x, z[0])?;
         Ok([re, self.zero_where_zero(y, z[1])?])
     }
 }

@@ -1,7 +1,7 @@
 //! Powers and angles of complex numbers.
 
 use super::super::build::{Build, BuiltPair, Pair};
-use kiln_ir::op::CompareDirection::{EQ, GT};
+use kiln_ir::op::CompareDirection::{EQ, GT, LT};
 use kiln_ir::{BinaryOp, UnaryOp};
 
 impl Build {
@@ -28,16 +28,16 @@ impl Build {
         self.power_specials(a, [c, d], [re, im])
     }
 
-    /// Anything to the power of 0 is 1; 0 to a power with positive real part is 0.
+    /// Anything to the power of 0 is 1; 0 to a power with positive real part is 0, else NaN.
     fn power_specials(&mut self, a: Pair, [c, d]: Pair, z: Pair) -> BuiltPair {
         let (c0, d0) = (self.cmp_num(EQ, c, 0.0)?, self.cmp_num(EQ, d, 0.0)?);
         let none = self.both(c0, d0)?;
         let (x0, y0) = (self.cmp_num(EQ, a[0], 0.0)?, self.cmp_num(EQ, a[1], 0.0)?);
         let zero = self.both(x0, y0)?;
         let positive = self.cmp_num(GT, c, 0.0)?;
-        let vanishes = self.both(zero, positive)?;
-        let re = self.replace(vanishes, 0.0, z[0])?;
-        let im = self.replace(vanishes, 0.0, z[1])?;
+        let (nothing, nan) = (self.num(c, 0.0)?, self.num(c, f64::NAN)?);
+        let of_zero = self.sel(positive, nothing, nan)?;
+        let (re, im) = (self.sel(zero, of_zero, z[0])?, self.sel(zero, of_zero, z[1])?);
         Ok([self.replace(none, 1.0, re)?, self.replace(none, 0.0, im)?])
     }
 
@@ -49,7 +49,25 @@ impl Build {
         let top = [self.sub(x[0], y[1])?, self.add(x[1], y[0])?];
         let q = self.cdiv(top, root)?;
         let l = self.clog(q)?;
-        let turned = [l[1], self.neg(l[0])?];
+        let mut turned = [l[1], self.neg(l[0])?];
+        // Far from the quarter turn that loses digits: atan w = (log1p(-i w) - log1p(i w)) i / 2 for w = y / x.
+        let w = self.cdiv(y, x)?;
+        let (minus_re, minus_im) = (self.neg(w[0])?, self.neg(w[1])?);
+        let (p, q) = (self.clog1p([w[1], minus_re])?, self.clog1p([minus_im, w[0]])?);
+        let (re, im) = (self.sub(q[1], p[1])?, self.sub(p[0], q[0])?);
+        let near = [self.scale(re, 0.5)?, self.scale(im, 0.5)?];
+        // Half a turn more where the root of x^2 + y^2 that counts is -x.
+        let ww = self.cmul(w, w)?;
+        let ww = [self.plus(ww[0], 1.0)?, ww[1]];
+        let root = self.csqrt(ww)?;
+        let root = self.cmul(x, root)?;
+        let (half, back) = (self.num(x[0], std::f64::consts::PI)?, self.neg(near[0])?);
+        let half = self.copysign(half, back)?;
+        let (left, further) = (self.cmp_num(LT, root[0], 0.0)?, self.add(near[0], half)?);
+        let near = [self.sel(left, further, near[0])?, near[1]];
+        let size = self.magnitude(w)?;
+        let small = self.cmp_num(LT, size, 0.5)?;
+        turned = self.sel2(small, near, turned)?;
         // The angle of real numbers is that of the plane.
         let (x0, y0) = (self.cmp_num(EQ, x[1], 0.0)?, self.cmp_num(EQ, y[1], 0.0)?);
         let real = self.both(x0, y0)?;
