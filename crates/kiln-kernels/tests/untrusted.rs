@@ -3,8 +3,11 @@
 
 mod common;
 
-use common::{Rng, call, random_values};
-use kiln_kernels::{BatchDim, ConvDim, ConvParams, DotParams, KernelDType, LibraryOp};
+use common::{Rng, call, call_with_tables, random_values};
+use kiln_kernels::{
+    BatchDim, CholeskyParams, ConvDim, ConvParams, DotParams, FftParams, FftTransform, KernelDType, LibraryOp,
+    MatrixTranspose, TriangularSolveParams,
+};
 
 /// Bytes of each operand.
 const BYTES: usize = 4096;
@@ -123,4 +126,64 @@ fn convolutions() {
         ran += usize::from(try_run(&op, dtype, &mut rng));
     }
     assert!(ran > 1000, "{ran} of the parameter sets passed");
+}
+
+/// Checks the parameters, and runs them when they pass. Whether they ran.
+fn try_run_with_tables(op: &LibraryOp, dtype: KernelDType, inputs: usize, rng: &mut Rng) -> bool {
+    if op.validate().is_err() {
+        assert!(op.check_bounds(&[BYTES; 5]).is_err());
+        return false;
+    }
+    let mut sizes = vec![BYTES; inputs + 1];
+    // Asked for before it is known that the operands are this large: must not fail, whatever they say.
+    sizes.extend([op.table_bytes(), op.workspace_bytes()].into_iter().filter(|&bytes| bytes > 0));
+    if op.check_bounds(&sizes).is_err() || op.flops() > MOST_FLOPS || op.workspace_bytes() > 64 << 20 {
+        return false;
+    }
+    if sizes.len() > inputs + 1 {
+        *sizes.last_mut().expect("tables or workspace") -= 1;
+        assert!(op.check_bounds(&sizes).is_err(), "{op:?}");
+    }
+    let operands: Vec<_> = (0..inputs).map(|_| random_values(dtype, BYTES / dtype.size(), rng)).collect();
+    let mut out = random_values(dtype, BYTES / dtype.size(), rng);
+    call_with_tables(op, &operands.iter().collect::<Vec<_>>(), &mut out, None);
+    true
+}
+
+#[test]
+fn transforms() {
+    use FftTransform::{Fft, Ifft, Irfft, Rfft};
+    let mut rng = Rng::new(22);
+    let mut ran = 0;
+    for _ in 0..4_000 {
+        let dtype = KernelDType::ALL[11 + rng.below(2) - usize::from(rng.below(20) == 0)];
+        let transform = [Fft, Ifft, Rfft, Irfft][rng.below(4)];
+        let rank = if rng.below(20) == 0 { [0, 4][rng.below(2)] } else { 1 + rng.below(3) };
+        let length = (0..rank).map(|_| if rng.below(30) == 0 { 1 << 39 } else { size(&mut rng) }).collect();
+        let op = LibraryOp::Fft(FftParams { dtype, transform, batch: size(&mut rng), length });
+        ran += usize::from(try_run_with_tables(&op, dtype, 1, &mut rng));
+    }
+    assert!(ran > 500, "{ran} of the parameter sets passed");
+}
+
+#[test]
+fn factorizations() {
+    let mut rng = Rng::new(23);
+    let mut ran = 0;
+    for _ in 0..6_000 {
+        let dtype = KernelDType::ALL[11 + rng.below(2) - usize::from(rng.below(20) == 0)];
+        let (batch, n, m) = (size(&mut rng), size(&mut rng), size(&mut rng));
+        let mut bit = || rng.below(2) == 0;
+        let (interleaved, left_side, lower, unit_diagonal) = (bit(), bit(), bit(), bit());
+        let (op, inputs) = if bit() {
+            (LibraryOp::Cholesky(CholeskyParams { dtype, interleaved, batch, n, lower }), 1)
+        } else {
+            let transpose = [MatrixTranspose::NoTranspose, MatrixTranspose::Adjoint][rng.below(2)];
+            let op =
+                TriangularSolveParams { dtype, interleaved, batch, n, m, left_side, lower, unit_diagonal, transpose };
+            (LibraryOp::TriangularSolve(op), 2)
+        };
+        ran += usize::from(try_run_with_tables(&op, dtype, inputs, &mut rng));
+    }
+    assert!(ran > 500, "{ran} of the parameter sets passed");
 }

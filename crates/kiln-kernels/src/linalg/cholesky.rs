@@ -215,96 +215,115 @@ unsafe fn fill_nan<T: Real, const P: usize>(l: View<T>, n: usize) {
 /// Factors a block of at most [`BLOCK`] rows in place; what is above its diagonal becomes zero. False when it is not
 /// positive definite.
 unsafe fn factor_block<T: Real, const P: usize>(call: Call<'_>, l: View<T>, rows: usize, block: *mut T) -> bool {
-    let at = |k: usize, i: usize| block.wrapping_add((k * BLOCK + i) * P);
-    let conjugate = |from: *mut T, to: *mut T| {
-        // SAFETY: numbers of the matrix and of the copy.
-        unsafe {
-            *to = *from;
-            if P == 2 {
-                *to.add(1) = (*from.add(1)).neg();
-            }
-        }
-    };
     let mut definite = true;
     // SAFETY: the matrix and its copy have these rows.
     unsafe {
-        // As u = l^H: its rows are contiguous.
+        // As u = l^H, whose rows are contiguous: first the real parts of a row, then the imaginary ones.
         for i in 0..rows {
-            (0..=i).for_each(|k| conjugate(l.at(i, k), at(k, i)));
+            for k in 0..=i {
+                let (from, to) = (l.at(i, k), block.wrapping_add(k * P * BLOCK + i));
+                *to = *from;
+                if P == 2 {
+                    *to.add(BLOCK) = (*from.add(1)).neg();
+                }
+            }
         }
         vectorize(call.isa, FactorBlock::<T, P> { block, rows, definite: &mut definite });
         for i in 0..rows {
-            (0..=i).for_each(|k| conjugate(at(k, i), l.at(i, k)));
+            for k in 0..=i {
+                let (from, to) = (block.wrapping_add(k * P * BLOCK + i), l.at(i, k));
+                *to = *from;
+                if P == 2 {
+                    *to.add(1) = (*from.add(BLOCK)).neg();
+                }
+            }
             (i + 1..rows).for_each(|k| l.at(i, k).write_bytes(0, P));
         }
     }
     definite
 }
 
-/// The factorization `u^H u` of the upper triangle in `block`, row by row.
+/// The factorization `u^H u` of the upper triangle in `block`, row by row. What is below the diagonal is overwritten.
 struct FactorBlock<'a, T, const P: usize> {
     block: *mut T,
     rows: usize,
     definite: &'a mut bool,
 }
 
+/// Vectors of a row that are computed together.
+const VECTORS: usize = 4;
+
 impl<T: Real, const P: usize> Task<T> for FactorBlock<'_, T, P> {
     #[inline(always)]
     unsafe fn run<V: Vector<Elem = T>>(self) {
-        let at = |k: usize, i: usize| self.block.wrapping_add((k * BLOCK + i) * P);
-        for k in 0..self.rows {
-            // SAFETY (all blocks): numbers of the block.
+        for i in 0..self.rows {
+            let first = i - i % V::LANES;
+            // SAFETY: rows of the block, which are longer than the matrix where that does not fill vectors.
             unsafe {
-                let pivot = *at(k, k);
+                let mut at = first;
+                while at + (VECTORS - 1) * V::LANES < self.rows {
+                    self.subtract::<V, VECTORS>(i, at);
+                    at += VECTORS * V::LANES;
+                }
+                while at < self.rows {
+                    self.subtract::<V, 1>(i, at);
+                    at += V::LANES;
+                }
+                let row = self.block.wrapping_add(i * P * BLOCK);
+                let pivot = *row.add(i);
                 // NaNs are not positive either.
                 if pivot.partial_cmp(&T::ZERO) != Some(core::cmp::Ordering::Greater) {
                     *self.definite = false;
                     return;
                 }
                 let root = pivot.sqrt();
-                *at(k, k) = root;
+                for part in 0..P {
+                    for at in (first..self.rows).step_by(V::LANES) {
+                        let to = row.add(part * BLOCK + at);
+                        V::load(to).div(V::splat(root)).store(to);
+                    }
+                }
+                *row.add(i) = root;
                 if P == 2 {
-                    *at(k, k).add(1) = T::ZERO;
-                }
-                for part in P..(self.rows - k) * P {
-                    let to = at(k, k).add(part);
-                    *to = (*to).div(root);
-                }
-                for i in k + 1..self.rows {
-                    subtract_row::<V, P>(at(k, i).cast_const(), at(i, i), self.rows - i);
+                    *row.add(BLOCK + i) = T::ZERO;
                 }
             }
         }
     }
 }
 
-/// `to -= conj(from[0]) from`, for `count` numbers.
-#[inline(always)]
-unsafe fn subtract_row<V: Vector, const P: usize>(from: *const V::Elem, to: *mut V::Elem, count: usize) {
-    // SAFETY: as the caller promises.
-    unsafe {
-        let mut done = 0;
-        if P == 1 {
-            let factor = *from;
-            let c = V::splat(factor);
-            while done + V::LANES <= count {
-                let to = to.add(done);
-                c.neg_mul_add(V::load(from.add(done)), V::load(to)).store(to);
-                done += V::LANES;
+impl<T: Real, const P: usize> FactorBlock<'_, T, P> {
+    /// `row[at..] -= conj(u[k][i]) u[k][at..]` for the rows `k` before, for `N` vectors.
+    #[inline(always)]
+    unsafe fn subtract<V: Vector<Elem = T>, const N: usize>(&self, i: usize, at: usize) {
+        let row = |k: usize| self.block.wrapping_add(k * P * BLOCK);
+        // SAFETY: as the caller promises.
+        unsafe {
+            let mut sums = [[V::splat(T::ZERO); N]; P];
+            for part in 0..P {
+                for v in 0..N {
+                    sums[part][v] = V::load(row(i).add(part * BLOCK + at + v * V::LANES));
+                }
             }
-            while done < count {
-                let to = to.add(done);
-                *to = (*to).sub(factor.mul(*from.add(done)));
-                done += 1;
+            for k in 0..i {
+                let from = row(k).cast_const();
+                let re = V::splat(*from.add(i));
+                for v in 0..N {
+                    let x = V::load(from.add(at + v * V::LANES));
+                    sums[0][v] = re.neg_mul_add(x, sums[0][v]);
+                    if P == 2 {
+                        let im = V::splat(*from.add(BLOCK + i));
+                        let y = V::load(from.add(BLOCK + at + v * V::LANES));
+                        sums[0][v] = im.neg_mul_add(y, sums[0][v]);
+                        sums[P - 1][v] = re.neg_mul_add(y, im.mul_add(x, sums[P - 1][v]));
+                    }
+                }
             }
-            return;
-        }
-        let (re, im) = (*from, *from.add(1));
-        while done < count {
-            let (a, b, to) = (*from.add(2 * done), *from.add(2 * done + 1), to.add(2 * done));
-            *to = (*to).sub(re.mul(a).add(im.mul(b)));
-            *to.add(1) = (*to.add(1)).sub(re.mul(b).sub(im.mul(a)));
-            done += 1;
+            for part in 0..P {
+                for v in 0..N {
+                    sums[part][v].store(row(i).add(part * BLOCK + at + v * V::LANES));
+                }
+            }
         }
     }
 }
