@@ -158,8 +158,17 @@ impl Emit<'_> {
             parts.iter().copied().partition(|p: &(Part, i64)| self.part_depth(p.0) == deepest);
         let mut pointer = self.pointer(buf, outer)?;
         for &(part, factor) in &own {
-            let term = self.scaled(part, factor)?;
-            pointer = self.b.ins().iadd(pointer, term);
+            // A shift and a subtraction take less time than a product.
+            pointer = match factor.checked_neg() {
+                Some(positive) if factor < 0 => {
+                    let term = self.scaled(part, positive)?;
+                    self.b.ins().isub(pointer, term)
+                }
+                _ => {
+                    let term = self.scaled(part, factor)?;
+                    self.b.ins().iadd(pointer, term)
+                }
+            };
         }
         self.pointers.insert(key, pointer);
         Ok(pointer)

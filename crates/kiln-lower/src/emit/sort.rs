@@ -22,7 +22,7 @@ use kiln_loops::{AxisId, Buf, Index, Stmt, Var};
 /// Most operands that are moved themselves.
 const MOVED: usize = 3;
 /// Most bytes of scratch for one row on the stack.
-const SCRATCH_BYTES: i64 = 16 << 10;
+const SCRATCH_BYTES: i64 = 8 << 10;
 /// Rows at least this long are sorted by a kernel per pass, if there are few of them.
 const LONG_ROW: i64 = 1 << 14;
 /// So many rows keep the threads busy.
