@@ -4,7 +4,7 @@ use crate::control::{Origin, Out, Param, assemble, union_of_captures};
 use crate::expr::{Expr, Place};
 use crate::graph::{ClosedFrame, Graph};
 use kiln_autodiff::{Derivatives, STOP_GRADIENT, jvp_with, vjp_with};
-use kiln_ir::{Diagnostic, Diagnostics, Func, InputKind, Loc, Op, TensorType, Value};
+use kiln_ir::{DType, Diagnostic, Diagnostics, Func, InputKind, Loc, Op, TensorType, Value};
 
 /// The gradients of a scalar with respect to each of `wrt`. What the loss does not depend on has gradient zero.
 ///
@@ -178,7 +178,7 @@ pub fn custom_vjp(
 fn captures_floats(g: &Graph, name: &str, frames: &[&ClosedFrame]) -> bool {
     for frame in frames {
         for (_, inner) in &frame.captures {
-            if frame.func.ty(*inner).dtype.is_float() {
+            if differentiable(frame.func.ty(*inner).dtype) {
                 let d = Diagnostic::new("custom_vjp.capture", format!("the closures of \"{name}\" use an outer value"))
                     .label("its gradient would be lost, since the custom derivative does not give it")
                     .note("outer", frame.func.describe(*inner))
@@ -202,15 +202,19 @@ fn add_zero_cotangents(vjp: &mut Func, from: usize, captured: &[Origin], loc: &L
     }
 }
 
-/// True when all are floats; otherwise records which is not.
+fn differentiable(dtype: DType) -> bool {
+    dtype.is_float() || dtype.is_complex()
+}
+
+/// True when all are floats or complex; otherwise records which is not.
 #[track_caller]
 fn all_floats(g: &Graph, op: &str, values: &[&Expr]) -> bool {
     for e in values {
         if e.is_poisoned() {
             return false;
         }
-        if !e.dtype().is_float() {
-            let d = Diagnostic::new(format!("{op}.dtype"), "only floats have derivatives");
+        if !differentiable(e.dtype()) {
+            let d = Diagnostic::new(format!("{op}.dtype"), "only floats and complex numbers have derivatives");
             g.report(d.label(format!("this is {}", e.ty())).note("operand", e.describe()));
             return false;
         }
@@ -302,7 +306,7 @@ impl Expr {
     /// The same value, through which no gradient flows.
     #[track_caller]
     pub fn stop_gradient(&self) -> Expr {
-        if self.is_poisoned() || !self.dtype().is_float() {
+        if self.is_poisoned() || !differentiable(self.dtype()) {
             return self.clone();
         }
         let mut body = Func::new(STOP_GRADIENT);

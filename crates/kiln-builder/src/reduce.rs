@@ -139,7 +139,7 @@ impl Expr {
     pub fn mean(&self, axes: impl IntoAxes) -> Expr {
         let _here = self.graph.here();
         let Some(axes) = self.axes(axes, "mean") else { return self.graph.poisoned() };
-        if !self.dtype().is_float() {
+        if !(self.dtype().is_float() || self.dtype().is_complex()) {
             return self.fail("mean.dtype", "a mean needs floats", format!("the elements are {}", self.dtype()));
         }
         self.sum(&axes) / self.count(&axes)

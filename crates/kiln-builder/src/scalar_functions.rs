@@ -316,7 +316,7 @@ impl Expr {
 
 /// `a` comes before `b`, for floats in the order -NaN < -inf < ... < -0 < +0 < ... < inf < NaN.
 fn before_in_total_order(a: &Expr, b: &Expr) -> Expr {
-    a.total_order_key().lt(&b.total_order_key())
+    a.total_order_key().lt(b.total_order_key())
 }
 
 impl Expr {
