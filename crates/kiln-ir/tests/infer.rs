@@ -1,5 +1,7 @@
 //! One case for every constraint label of every operator, and the shapes that inference gives.
 
+mod infer_cases;
+
 use kiln_ir::infer::result_types;
 use kiln_ir::op::{ConvDims, GatherDims, Op, ScatterDims, ScatterUpdate, Window, WindowDim};
 use kiln_ir::text::parse;
@@ -268,15 +270,21 @@ const CASES: &[(&str, &str, &str)] = &[
     ("", "%0 = optimization_barrier : f32[4]", "optimization_barrier.I0"),
 ];
 
+/// Every case that text can express.
+fn cases() -> Vec<(String, String, &'static str)> {
+    let own = CASES.iter().map(|(inputs, statement, code)| (inputs.to_string(), statement.to_string(), *code));
+    own.chain(infer_cases::all()).collect()
+}
+
 fn first_error(inputs: &str, statement: &str) -> Option<kiln_ir::Diagnostic> {
     parse(&format!("func @f({inputs}) -> () {{ {statement} return }}")).err().map(|mut d| d.0.remove(0))
 }
 
 #[test]
 fn each_label_has_its_case() {
-    for (inputs, statement, code) in CASES {
-        let d = first_error(inputs, statement).unwrap_or_else(|| panic!("{code}: {statement} is accepted"));
-        assert_eq!(d.code, *code, "{inputs} | {statement}\n{d}");
+    for (inputs, statement, code) in cases() {
+        let d = first_error(&inputs, &statement).unwrap_or_else(|| panic!("{code}: {statement} is accepted"));
+        assert_eq!(d.code, code, "{inputs} | {statement}\n{d}");
         assert!(!d.message.is_empty() && d.label.lines().count() >= 2, "{d}");
     }
 }
@@ -420,17 +428,15 @@ fn good_scatter() -> ScatterDims {
     }
 }
 
-fn scatter_cases() -> Vec<(&'static str, String)> {
+/// Cases of dimension numbers and operands, of a scatter of one operand in either form.
+fn scatter_cases(op: &dyn Fn(ScatterDims) -> Op) -> Vec<(&'static str, String)> {
     let (x, i, u) = (ty(DType::F32, [6, 10, 4]), ty(DType::I32, [6, 1]), ty(DType::F32, [6, 4]));
-    let update = ScatterUpdate::Assign;
     let with = |change: &dyn Fn(&mut ScatterDims)| {
         let mut s = good_scatter();
         change(&mut s);
-        code(&Op::Scatter { dims: Box::new(s), update }, &[&x, &i, &u])
+        code(&op(s), &[&x, &i, &u])
     };
-    let on =
-        |i: &TensorType, u: &TensorType| code(&Op::Scatter { dims: Box::new(good_scatter()), update }, &[&x, i, u]);
-    let or = ScatterUpdate::Combine(kiln_ir::op::Reducer::Or);
+    let on = |i: &TensorType, u: &TensorType| code(&op(good_scatter()), &[&x, i, u]);
     vec![
         ("I2", on(&ty(DType::F32, [6, 1]), &u)),
         ("C2", with(&|s| s.inserted_window_dims.clear())),
@@ -467,8 +473,20 @@ fn scatter_cases() -> Vec<(&'static str, String)> {
         ("C20", with(&|s| s.scatter_dims_to_operand_dims[0] = 0)),
         ("C21", with(&|s| s.scatter_dims_to_operand_dims[0] = 3)),
         ("C22", with(&|s| s.index_vector_dim = 3)),
-        ("C23", code(&Op::Scatter { dims: Box::new(good_scatter()), update: or }, &[&x, &i, &u])),
     ]
+}
+
+fn named_scatter(dims: ScatterDims) -> Op {
+    Op::Scatter { dims: Box::new(dims), update: ScatterUpdate::Assign }
+}
+
+fn generic_scatter(dims: ScatterDims) -> Op {
+    let mut body = Func::new("last");
+    let scalar = TensorType::scalar(DType::F32);
+    body.add_input("old", scalar.clone(), InputKind::Feed, Loc::UNKNOWN);
+    let new = body.add_input("new", scalar, InputKind::Feed, Loc::UNKNOWN);
+    body.add_output("", new);
+    Op::GenericScatter { dims: Box::new(dims), body: Box::new(body) }
 }
 
 /// Cases that text cannot express: an output that does not exist, a parameter as an operator.
@@ -479,6 +497,14 @@ fn special_cases() -> Vec<(&'static str, &'static str, String)> {
     inner.add_output("", x);
     inner.outputs[0].value.node.0 = 7;
     let b = || Box::new(inner.clone());
+    let mut pair = inner.clone();
+    pair.add_input("y", scalar.clone(), InputKind::Feed, Loc::UNKNOWN);
+    let p = || Box::new(pair.clone());
+    let x = ty(DType::F32, [4]);
+    let window = || Box::new(Window { dims: std::iter::once(WindowDim::TRIVIAL).collect() });
+    let or = ScatterUpdate::Combine(kiln_ir::op::Reducer::Or);
+    let scatter = [&ty(DType::F32, [6, 10, 4]), &ty(DType::I32, [6, 1]), &ty(DType::F32, [6, 4])];
+    let dims = || Box::new(good_scatter());
     let flag = TensorType::scalar(DType::Bool);
     let index = TensorType::scalar(DType::I32);
     let composite = Op::Composite { name: "c".into(), body: b(), vjp: None };
@@ -488,13 +514,32 @@ fn special_cases() -> Vec<(&'static str, &'static str, String)> {
         ("if", "R2", code(&Op::If { on_true: b(), on_false: b() }, &[&flag, &scalar])),
         ("case", "R2", code(&Op::Case { branches: vec![inner.clone()] }, &[&index, &scalar])),
         ("composite", "R2", code(&composite, &[&scalar])),
+        ("scatter", "C23", code(&Op::Scatter { dims: dims(), update: or }, &scatter)),
+        ("generic_scatter", "R2", code(&Op::GenericScatter { dims: dims(), body: p() }, &scatter)),
+        ("generic_reduce", "R2", code(&Op::GenericReduce { axes: [0].as_slice().into(), body: p() }, &[&x, &scalar])),
+        ("generic_reduce_window", "R2", code(&Op::GenericReduceWindow { window: window(), body: p() }, &[&x, &scalar])),
+        (
+            "generic_select_and_scatter",
+            "R2",
+            code(&Op::GenericSelectAndScatter { window: window(), select: p(), scatter: p() }, &[&x, &x, &scalar]),
+        ),
+        ("sort", "R2", code(&Op::Sort { dim: 0, stable: true, comparator: p() }, &[&x])),
         ("iota", "D3", code(&Op::Iota { ty: ty(DType::I32, [Dim::symbol("a b")]), dim: 0 }, &[])),
+    ]
+}
+
+fn constructed_cases() -> [(&'static str, Vec<(&'static str, String)>); 4] {
+    [
+        ("convolution", conv_cases()),
+        ("gather", gather_cases()),
+        ("scatter", scatter_cases(&named_scatter)),
+        ("generic_scatter", scatter_cases(&generic_scatter)),
     ]
 }
 
 #[test]
 fn constructed_cases_give_their_labels() {
-    for (op, cases) in [("convolution", conv_cases()), ("gather", gather_cases()), ("scatter", scatter_cases())] {
+    for (op, cases) in constructed_cases() {
         for (label, found) in cases {
             assert_eq!(found, format!("{op}.{label}"));
         }
@@ -509,8 +554,8 @@ fn constructed_cases_give_their_labels() {
 fn labels_are_those_of_the_specification() {
     let spec = kiln_spec::load();
     let mut tested: BTreeSet<String> =
-        CASES.iter().map(|c| c.2.to_string()).filter(|c| !c.starts_with("text.")).collect();
-    tested.extend(conv_cases().into_iter().chain(gather_cases()).chain(scatter_cases()).map(|(_, code)| code));
+        cases().into_iter().map(|c| c.2.to_string()).filter(|c| !c.starts_with("text.")).collect();
+    tested.extend(constructed_cases().into_iter().flat_map(|(_, cases)| cases).map(|(_, code)| code));
     tested.extend(special_cases().into_iter().map(|(_, _, code)| code));
     let common = |label: &str| label == "I0" || label.starts_with('D');
     for code in &tested {
