@@ -1,4 +1,4 @@
-//! The developer's command: `cargo xtask ci`, `codegen`, `bench`, `fuzz`, `dump`, `ptx-check`, `stablehlo-roundtrip`.
+//! The developer's command: `cargo xtask ci`, `codegen`, `bench`, `accuracy`, `fuzz`, `dump`, `ptx-check`, `stablehlo-roundtrip`.
 
 mod ci;
 mod codegen;
@@ -33,8 +33,24 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Random graphs: compiled against interpreted.
+    /// Measures the accuracy of every function and writes `docs/accuracy.md`; fails when a bound of the specification is
+    /// exceeded.
+    Accuracy {
+        /// Only measure; the page stays as it is.
+        #[arg(long)]
+        check: bool,
+        /// All 2^32 arguments of functions of one f32 (hours); the page stays as it is.
+        #[arg(long)]
+        exhaustive: bool,
+        /// Only functions whose name contains this; the page stays as it is.
+        #[arg(long)]
+        only: Option<String>,
+    },
+    /// Random graphs: compiled against interpreted. `fuzz readers`: damaged programs.
+    #[command(args_conflicts_with_subcommands = true)]
     Fuzz {
+        #[command(subcommand)]
+        what: Option<Fuzzed>,
         /// Number of graphs.
         #[arg(long, default_value_t = 10_000)]
         graphs: u64,
@@ -66,6 +82,16 @@ enum Task {
     },
 }
 
+#[derive(Subcommand)]
+enum Fuzzed {
+    /// Damaged programs for the readers: `readers run --format text|bytecode --corpus DIR... --seconds N`, or `--help`.
+    Readers {
+        /// Arguments of the program.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
 fn main() -> std::process::ExitCode {
     let result = match Args::parse().task {
         Task::Ci => ci::ci(),
@@ -75,7 +101,25 @@ fn main() -> std::process::ExitCode {
             all.extend(args.iter().map(String::as_str));
             cargo(&all)
         }
-        Task::Fuzz { graphs, seed } => {
+        Task::Accuracy { check, exhaustive, only } => {
+            let mut all = vec!["run", "--release", "--quiet", "-p", "kiln-tests", "--bin", "accuracy", "--"];
+            if exhaustive {
+                all.push("--exhaustive");
+            }
+            if let Some(name) = &only {
+                all.extend(["--only", name]);
+            }
+            if !check && !exhaustive && only.is_none() {
+                all.extend(["--out", "docs/accuracy.md"]);
+            }
+            cargo(&all)
+        }
+        Task::Fuzz { what: Some(Fuzzed::Readers { args }), .. } => {
+            let mut all = vec!["run", "--release", "--quiet", "-p", "kiln-fuzz", "--"];
+            all.extend(args.iter().map(String::as_str));
+            cargo(&all)
+        }
+        Task::Fuzz { graphs, seed, what: None } => {
             let (graphs, seed) = (graphs.to_string(), seed.to_string());
             cargo(&["run", "--release", "--quiet", "-p", "kiln-tests", "--bin", "fuzz", "--", &graphs, &seed])
         }
