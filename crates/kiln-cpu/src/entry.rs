@@ -169,7 +169,8 @@ impl<'a> EntryEmit<'a, '_> {
         for piece in (1..=pieces).rev() {
             let share = left / piece;
             let (mut taken, mut count) = (0, 0);
-            while count < rest.len() && (taken < share || count == 0 || piece == 1) {
+            // Something is left for the last piece, however heavy the end of the list is.
+            while count < rest.len() && (count == 0 || piece == 1 || taken < share && count + 1 < rest.len()) {
                 taken += weight(&rest[count]);
                 count += 1;
             }

@@ -267,6 +267,24 @@ fn long_programs_become_several_functions() {
     assert_eq!(f.run(&[0, 1, 2, 3], None), [30_000, 30_001, 30_002, 30_003]);
 }
 
+/// A light step before one that is nearly as heavy as a function may be: cutting such a list ends.
+#[test]
+fn a_heavy_step_behind_light_ones_is_cut_off() {
+    let n = 1;
+    for launches in [380, 390, 396, 398, 400, 420] {
+        let mut f = Fixture::new(n);
+        let add = f.kernel(map(BinaryOp::Add, 1.0, n), n);
+        let test = f.kernel(below_first(n, 1.0), 1);
+        let body = (0..launches / 2).flat_map(|_| [launch(add, &[A, B]), launch(add, &[B, A])]).collect();
+        f.program.steps = vec![
+            Step::Copy { src: INPUT, dst: A },
+            Step::While { cond: vec![launch(test, &[A, PRED])], pred: PRED, body },
+            Step::Copy { src: A, dst: OUTPUT },
+        ];
+        assert_eq!(f.run(&[0], None), [launches], "{launches} launches");
+    }
+}
+
 /// `y = x[0] < limit`, on a buffer of `n`.
 fn below_first(n: u64, limit: f64) -> Kernel {
     let mut k = below(limit);
