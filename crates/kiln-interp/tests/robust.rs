@@ -2,10 +2,10 @@
 
 use kiln_interp::{EvalOptions, eval_op_with};
 use kiln_ir::op::{
-    ArgKind, CompareDirection, ConvDims, DotDims, GatherDims, Reducer, RngAlgorithm, ScatterDims, ScatterUpdate,
-    Window, WindowDim,
+    ArgKind, CompareDirection, ConvDims, DotDims, FftKind, GatherDims, Reducer, RngAlgorithm, ScatterDims,
+    ScatterUpdate, TransposeKind, Window, WindowDim,
 };
-use kiln_ir::{BinaryOp, DType, Dim, Op, Shape, Tensor, TensorType, UnaryOp, infer};
+use kiln_ir::{BinaryOp, DType, Dim, Func, InputKind, Loc, Op, Shape, Tensor, TensorType, UnaryOp, infer};
 
 /// Numerical Recipes' 64-bit linear congruential generator.
 struct Random(u64);
@@ -266,7 +266,117 @@ fn elementwise(r: &mut Random, x: &Tensor) -> (Op, Vec<Tensor>) {
         5 => (Op::Iota { ty: TensorType::new(r.pick(&DType::ALL), r.dims(2)), dim: r.below(3) }, vec![]),
         _ => {
             let ty = TensorType::new(r.pick(&DType::ALL), r.dims(2));
-            (Op::RngBitGenerator { algorithm: RngAlgorithm::ThreeFry, ty }, vec![r.tensor(DType::U64, &[2])])
+            (Op::RngBitGenerator { algorithm: r.pick(&RngAlgorithm::ALL), ty }, vec![r.tensor(DType::U64, &[2])])
+        }
+    }
+}
+
+/// Transforms, factorizations and parts of complex numbers, half of them in shapes that fit.
+fn algebra(r: &mut Random) -> (Op, Vec<Tensor>) {
+    let dtype =
+        if r.chance(4) { r.pick(&DType::ALL) } else { r.pick(&[DType::F32, DType::F64, DType::C64, DType::C128]) };
+    let rank = 1 + r.below(3);
+    let (shape, interleaved) = (r.shape(rank), r.chance(5));
+    let n = r.below(4);
+    let square = |r: &mut Random| if r.chance(6) { r.shape(2) } else { [&shape[1..], &[n, n]].concat() };
+    match r.below(6) {
+        0 => {
+            let kind = r.pick(&FftKind::ALL);
+            let dtype = if kind == FftKind::Rfft { dtype.real_type() } else { dtype };
+            let first = r.below(rank);
+            let mut length: kiln_ir::op::Ints = shape[first..].iter().map(|&n| n as i64).collect();
+            if let (FftKind::Irfft, Some(last)) = (kind, length.last_mut()) {
+                *last = (2 * *last - 2).max(0) + r.below(2) as i64;
+            }
+            if r.chance(8) {
+                length[0] = r.int();
+            }
+            (Op::Fft { kind, length, interleaved }, vec![r.tensor(dtype, &shape)])
+        }
+        1 => {
+            let shape = square(r);
+            (Op::Cholesky { lower: r.chance(2), interleaved }, vec![r.tensor(dtype, &shape)])
+        }
+        2 => {
+            let (left_side, m) = (r.chance(2), r.below(3));
+            let sides = if left_side { [n, m] } else { [m, n] };
+            let op = Op::TriangularSolve {
+                left_side,
+                lower: r.chance(2),
+                unit_diagonal: r.chance(2),
+                transpose_a: r.pick(&TransposeKind::ALL),
+                interleaved,
+            };
+            let a = square(r);
+            (op, vec![r.tensor(dtype, &a), r.tensor(dtype, &[&shape[1..], &sides].concat())])
+        }
+        3 => (Op::Complex, vec![r.tensor(dtype.real_type(), &shape), r.tensor(dtype.real_type(), &shape)]),
+        4 => (r.pick(&[Op::Real, Op::Imag]), vec![r.tensor(dtype, &shape)]),
+        _ => {
+            let bits = |r: &mut Random| r.pick(&[0, 1, 2, 3, 5, 8, 11, 23, 52, 100, u32::MAX]);
+            let op = Op::ReducePrecision { exponent_bits: bits(r), mantissa_bits: bits(r) };
+            let dtype = r.pick(&DType::ALL);
+            (op, vec![r.tensor(dtype, &shape)])
+        }
+    }
+}
+
+/// A function of scalars of these dtypes, over and over: `op` on two of one dtype, as far as it is defined there.
+fn function(dtypes: &[DType], params: usize, op: &dyn Fn(DType) -> Op) -> Box<Func> {
+    let mut f = Func::new("body");
+    let input = |k: usize, f: &mut Func| {
+        let ty = TensorType::scalar(dtypes[k % dtypes.len()]);
+        f.add_input(format!("p{k}"), ty, InputKind::Feed, Loc::UNKNOWN)
+    };
+    let inputs: Vec<kiln_ir::Value> = (0..params).map(|k| input(k, &mut f)).collect();
+    for k in 0..dtypes.len() {
+        let pair = [inputs[k], inputs[(k + dtypes.len()).min(params - 1)]];
+        let result = f.push1(op(dtypes[k]), &pair, Loc::UNKNOWN).unwrap_or(pair[1]);
+        f.add_output("", result);
+    }
+    Box::new(f)
+}
+
+/// Operators with functions of one or two elements.
+fn regions(r: &mut Random, x: &Tensor) -> (Op, Vec<Tensor>) {
+    let other = r.pick(&[DType::I32, DType::F32, x.dtype()]);
+    let (dtypes, y) = ([x.dtype(), other], r.tensor(other, x.shape()));
+    let n = 1 + r.below(2);
+    let binary = r.pick(BinaryOp::ALL);
+    let combine = |_: DType| Op::Binary(binary);
+    let compare = |_: DType| Op::Compare(CompareDirection::LT);
+    let operands: Vec<Tensor> = [x.clone(), y][..n].to_vec();
+    let inits: Vec<Tensor> = dtypes[..n].iter().map(|d| r.tensor(*d, &[])).collect();
+    let window = Box::new(Window { dims: r.list(x.rank(), Random::window) });
+    match r.below(5) {
+        0 => {
+            let body = function(&dtypes[..n], 2 * n, &combine);
+            (Op::GenericReduce { axes: r.ascending(x.rank()), body }, [operands, inits].concat())
+        }
+        1 => {
+            let body = function(&dtypes[..n], 2 * n, &combine);
+            (Op::GenericReduceWindow { window, body }, [operands, inits].concat())
+        }
+        2 => {
+            let comparator = function(&dtypes[..1], 2, &compare);
+            (Op::Sort { dim: r.below(3), stable: r.chance(2), comparator }, vec![x.clone()])
+        }
+        3 => {
+            let (select, scatter) = (function(&dtypes[..1], 2, &compare), function(&dtypes[..1], 2, &combine));
+            let (op, operands) = folding(r, x);
+            match op {
+                Op::SelectAndScatter { window, .. } => {
+                    (Op::GenericSelectAndScatter { window, select, scatter }, operands)
+                }
+                other => (other, operands),
+            }
+        }
+        _ => {
+            let body = function(&dtypes[..1], 2, &combine);
+            match indexed(r, x) {
+                (Op::Scatter { dims, .. }, operands) => (Op::GenericScatter { dims, body }, operands),
+                other => other,
+            }
         }
     }
 }
@@ -275,17 +385,19 @@ fn elementwise(r: &mut Random, x: &Tensor) -> (Op, Vec<Tensor>) {
 fn random_operators_give_the_inferred_types_or_an_error() {
     let mut r = Random(20240229);
     let options = EvalOptions { max_bytes: 1 << 16, ..EvalOptions::default() };
-    let (mut good, mut bad) = ([0usize; 5], 0);
-    for _ in 0..30_000 {
+    let (mut good, mut bad) = ([0usize; 7], 0);
+    for _ in 0..40_000 {
         let (dtype, rank) = (r.pick(&DType::ALL), r.below(4));
         let shape = r.shape(rank);
         let x = r.tensor(dtype, &shape);
-        let family = r.below(5);
+        let family = r.below(7);
         let (op, mut operands) = match family {
             0 => movement(&mut r, &x),
             1 => folding(&mut r, &x),
             2 => products(&mut r, &x),
             3 => indexed(&mut r, &x),
+            4 => algebra(&mut r),
+            5 => regions(&mut r, &x),
             _ => elementwise(&mut r, &x),
         };
         if r.chance(50) {
