@@ -76,7 +76,7 @@ impl Walk {
                 Stmt::Let { expr: Expr::Load { buf, index }, .. } if *buf == self.from => {
                     let t = Touch { path: self.path.clone(), index: index.clone() };
                     // A load after (or in a loop beside) a store may see what was stored, unless they never meet.
-                    self.ok &= self.stores.is_empty();
+                    self.ok &= self.stores.iter().all(|s| apart(&t, s));
                     self.loads.push(t);
                 }
                 Stmt::Store { buf, index, .. } if *buf == self.to => {
@@ -94,6 +94,13 @@ impl Walk {
             }
         }
     }
+}
+
+/// True when a load and a store never touch the same element.
+fn apart(load: &Touch, store: &Touch) -> bool {
+    let common = load.path.iter().zip(&store.path).take_while(|(a, b)| a == b).count();
+    let (Some(a), Some(b)) = (load.reach(common), store.reach(common)) else { return false };
+    (a.1 < b.0 || b.1 < a.0) && ordered(load, store)
 }
 
 /// True when a load that comes before a store in the program touches the stored elements only in the same iteration of the

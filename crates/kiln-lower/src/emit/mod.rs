@@ -6,6 +6,9 @@
 //! (module `reduce`). Whatever is computed is placed in the outermost loop that it depends on and remembered there, so the
 //! result of a row's reduction is computed once per row. Loop nests are built over the finest axes that make all index maps
 //! affine, and are then collapsed, ordered and split (module `loops`).
+//!
+//! Functions of scalars that an operator brings along are inlined (module `nested`): into serial loops that carry accumulators
+//! (module `generic`), into scatters, and into merge sorts (module `sort`).
 
 mod alias;
 mod builder;
