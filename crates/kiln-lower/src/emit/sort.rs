@@ -8,7 +8,8 @@
 //!
 //! Up to [`MOVED`] operands are moved themselves. With more a permutation is sorted, and the operands are gathered at the end.
 //!
-//! Many rows are sorted in parallel by one kernel; of few long ones the runs are merged in parallel, by one kernel per pass.
+//! Many rows are sorted in parallel by one kernel, each by one thread (so nothing in it runs in lanes, which a GPU would give to
+//! the threads of a block); of few long ones the runs are merged in parallel, by one kernel per pass.
 
 use super::builder::{Context, Emitter, unsupported};
 use super::elemental::Emit;
@@ -148,11 +149,11 @@ pub(super) fn sort(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> 
             e.sort_rest(&s, &scratch, &row)?;
             for pass in 0..s.passes.len() {
                 e.merge_runs(&s, &scratch, &row, pass, None)?;
-                e.merge_rest(&s, &scratch, &row, pass)?;
+                e.merge_rest(&s, &scratch, &row, pass, false)?;
             }
             if s.permutation.is_some() {
                 let (axes, k) = e.dim_axes(e.top() + 1, &[s.len]);
-                e.inner_nest(axes, true, |e| e.apply_permutation(&s, &scratch, &row, &k))?;
+                e.inner_nest(axes, false, |e| e.apply_permutation(&s, &scratch, &row, &k))?;
             }
             Ok(())
         })
@@ -183,7 +184,7 @@ fn sort_by_pass(cx: &Context<'_>, s: &Sorted<'_>, scratch: &Scratch, out: &mut E
             kernel(out, s.len / (2 * w), &|e, row, run| e.merge_runs(s, scratch, row, pass, Some(run)))?;
         }
         if s.len % (2 * w) > 0 {
-            kernel(out, 1, &|e, row, _| e.merge_rest(s, scratch, row, pass))?;
+            kernel(out, 1, &|e, row, _| e.merge_rest(s, scratch, row, pass, true))?;
         }
     }
     if s.permutation.is_some() {
@@ -366,8 +367,8 @@ impl Emitter<'_> {
         })
     }
 
-    /// Merges or copies what the full pairs of a pass leave over.
-    fn merge_rest(&mut self, s: &Sorted<'_>, scratch: &Scratch, row: &Idx, pass: usize) -> Emit<()> {
+    /// Merges or copies (in lanes or not) what the full pairs of a pass leave over.
+    fn merge_rest(&mut self, s: &Sorted<'_>, scratch: &Scratch, row: &Idx, pass: usize, lanes: bool) -> Emit<()> {
         let w = s.passes[pass];
         let rest = s.len % (2 * w);
         let merge = Merge { s, row, from: self.side(s, scratch, row, pass), to: self.side(s, scratch, row, pass + 1) };
@@ -379,7 +380,7 @@ impl Emitter<'_> {
             return Ok(());
         }
         let (axes, k) = self.dim_axes(self.top() + 1, &[rest]);
-        self.inner_nest(axes, true, |e| {
+        self.inner_nest(axes, lanes, |e| {
             let k = index::add(&start, &k);
             let moved = e.load_side(&merge.from, &k);
             e.store_side(&merge.to, &k, &moved);
