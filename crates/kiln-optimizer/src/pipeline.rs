@@ -28,6 +28,7 @@ const MOVEMENT: Pass = Pass { name: "data_movement", run: Run::Sure(passes::move
 const SIMPLIFY: Pass = Pass { name: "simplify", run: Run::Sure(passes::simplify::run) };
 const FOLD: Pass = Pass { name: "fold_constants", run: Run::Sure(passes::fold::run) };
 const CONTROL: Pass = Pass { name: "control_flow", run: Run::Sure(passes::control::run) };
+const REGIONS: Pass = Pass { name: "regions", run: Run::Sure(passes::regions::run) };
 const CSE: Pass = Pass { name: "cse", run: Run::Sure(passes::cse::run) };
 const DCE: Pass = Pass { name: "dce", run: Run::Sure(passes::dce::run) };
 const LICM: Pass = Pass { name: "licm", run: Run::Sure(passes::licm::run) };
@@ -36,7 +37,7 @@ const DOT: Pass = Pass { name: "dot", run: Run::Sure(passes::dot::run) };
 const CONV: Pass = Pass { name: "convolution", run: Run::Sure(passes::conv::run) };
 const REDUCE: Pass = Pass { name: "reduce", run: Run::Sure(passes::reduce::run) };
 
-const ALL: [&Pass; 15] = [
+const ALL: [&Pass; 16] = [
     &INLINE,
     &LEGALIZE,
     &RNG,
@@ -45,6 +46,7 @@ const ALL: [&Pass; 15] = [
     &SIMPLIFY,
     &FOLD,
     &CONTROL,
+    &REGIONS,
     &CSE,
     &DCE,
     &LICM,
@@ -65,6 +67,7 @@ const ALL: [&Pass; 15] = [
 /// - `simplify`: algebra.
 /// - `fold_constants`: nodes of constants become constants, within a budget.
 /// - `control_flow`: known branches and loops, constants into nested functions.
+/// - `regions`: operators with functions of scalars take named forms.
 /// - `cse`: equal nodes become one.
 /// - `dce`: unused nodes, loop state, arguments and results go.
 /// - `licm`: what a loop computes again and again moves out of it.
@@ -135,6 +138,7 @@ pub fn optimize(func: Func, options: &OptimizeOptions) -> Result<Optimized, Diag
         o.run(&SIMPLIFY)?;
         o.run(&FOLD)?;
         o.run(&CONTROL)?;
+        o.run(&REGIONS)?;
         o.run(&CSE)?;
         o.run(&DCE)?;
         if options.level >= 2 {

@@ -148,7 +148,7 @@ fn trim_branches(node: &mut Node, live: &[bool], cx: &mut Cx) -> Option<Flags> {
 }
 
 /// A nested function with only these inputs and outputs, and the nodes they need.
-fn with_signature(mut old: Func, inputs: &[bool], outputs: &[bool]) -> Func {
+pub(super) fn with_signature(mut old: Func, inputs: &[bool], outputs: &[bool]) -> Func {
     let wanted: Vec<Output> = old.outputs.drain(..).zip(outputs).filter(|(_, keep)| **keep).map(|(o, _)| o).collect();
     let mut live = vec![false; old.nodes().len()];
     wanted.iter().for_each(|o| live[o.value.node.index()] = true);

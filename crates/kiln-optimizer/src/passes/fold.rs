@@ -5,7 +5,7 @@
 //! - Other operators on constants are computed when the result is not much larger than the operands. Broadcasts and
 //!   counters (`iota`) are never written out: they cost nothing where they are used.
 
-use crate::context::Cx;
+use crate::context::{Cx, count_nodes};
 use crate::options::Level;
 use crate::rewrite::{Rewriter, elements, numel, walk};
 use kiln_ir::{Func, Node, Op, Tensor, Value};
@@ -208,6 +208,14 @@ pub(crate) fn work(rw: &Rewriter, node: &Node) -> u64 {
         }
         Op::ReduceWindow { window, .. } | Op::SelectAndScatter { window, .. } => {
             window.dims.iter().map(|d| d.size.unsigned_abs()).fold(1, u64::saturating_mul)
+        }
+        // Every element runs the nested function a few times.
+        Op::GenericReduce { .. } | Op::GenericReduceWindow { .. } | Op::GenericScatter { .. } | Op::Sort { .. } => {
+            let nodes = node.op.regions().into_iter().map(count_nodes).sum::<usize>() as u64;
+            return input.saturating_mul(nodes.saturating_mul(64));
+        }
+        Op::GenericSelectAndScatter { .. } | Op::Fft { .. } | Op::Cholesky { .. } | Op::TriangularSolve { .. } => {
+            return input.saturating_mul(input);
         }
         _ => 1,
     };

@@ -12,6 +12,7 @@ pub(crate) mod legalize;
 pub(crate) mod licm;
 pub(crate) mod movement;
 pub(crate) mod reduce;
+pub(crate) mod regions;
 pub(crate) mod rng;
 pub(crate) mod simplify;
 pub(crate) mod sink;

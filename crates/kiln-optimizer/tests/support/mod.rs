@@ -143,6 +143,8 @@ pub fn has_float_sum(func: &Func) -> bool {
     func.nodes().iter().any(|n| {
         let float = n.types.iter().any(|t| t.dtype.is_float() || t.dtype.is_complex());
         let sums = match &n.op {
+            // Products of complex numbers are sums of products.
+            _ if n.types.iter().any(|t| t.dtype.is_complex()) => true,
             Op::DotGeneral(_) | Op::Convolution(_) | Op::SelectAndScatter { .. } | Op::Scatter { .. } => true,
             Op::Reduce { reducer, .. } | Op::ReduceWindow { reducer, .. } => {
                 matches!(reducer, Reducer::Add | Reducer::Multiply)

@@ -1,12 +1,14 @@
 //! `expand_rng`: `rng_bit_generator` as integer arithmetic on a counter, which fuses with what uses the bits.
 //!
-//! Threefry-2x32 with 20 rounds (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011);
-//! counters and words are laid out as the interpreter does it, bit for bit: 64-bit results take one block each, narrower
-//! ones share a block between neighbours along one dimension.
+//! Threefry-2x32 with 20 rounds and Philox-4x32 with 10 (module `philox`; Salmon, Moraes, Dror, Shaw: "Parallel random
+//! numbers: as easy as 1, 2, 3", SC 2011); counters and words are laid out as the interpreter does it, bit for bit. Of
+//! threefry, 64-bit results take one block each, narrower ones share a block between neighbours along one dimension.
+
+mod philox;
 
 use crate::context::Cx;
 use crate::rewrite::{Sizes, Values, contains, mapped, set_signature, take_node};
-use kiln_ir::op::{Axes, CompareDirection};
+use kiln_ir::op::{Axes, CompareDirection, RngAlgorithm};
 use kiln_ir::{BinaryOp, DType, Diagnostic, Dim, Func, Loc, Node, NodeId, Op, Shape, Tensor, TensorType, Value};
 use smallvec::smallvec;
 
@@ -27,18 +29,14 @@ fn rewrite(mut old: Func, cx: &mut Cx) -> Func {
         for region in node.op.regions_mut() {
             *region = rewrite(std::mem::take(region), cx);
         }
-        let expansion = match &node.op {
-            Op::RngBitGenerator { ty, .. } => Plan::of(ty).inspect(|_| cx.require("threefry")),
+        let values = match &node.op {
+            Op::RngBitGenerator { ty, algorithm } => expand(&mut new, &node, ty, *algorithm, cx),
             _ => None,
         };
-        let values = match expansion {
-            Some(plan) => expand(&mut new, &node, &plan),
-            None => {
-                let id = new.push_raw(node);
-                new.results(id).collect()
-            }
-        };
-        map.push(values);
+        map.push(values.unwrap_or_else(|| {
+            let id = new.push_raw(node);
+            new.results(id).collect()
+        }));
     }
     set_signature(&mut new, old.inputs, old.outputs, |v| mapped(&map, v));
     new
@@ -72,18 +70,30 @@ impl Plan {
     }
 }
 
-fn expand(f: &mut Func, node: &Node, plan: &Plan) -> Values {
-    let mut b = Builder { f, loc: node.loc.clone() };
-    match b.generate(node.operands[0], plan) {
+/// `None` where there is no expansion: the generator stays as it is.
+fn expand(f: &mut Func, node: &Node, ty: &TensorType, algorithm: RngAlgorithm, cx: &mut Cx) -> Option<Values> {
+    let state = node.operands[0];
+    let built = match algorithm {
+        RngAlgorithm::ThreeFry => {
+            let plan = Plan::of(ty)?;
+            cx.require("threefry");
+            Builder { f, loc: node.loc.clone() }.generate(state, &plan)
+        }
+        RngAlgorithm::Philox => {
+            let count = ty.shape.num_elements()?;
+            cx.require("philox");
+            Builder { f, loc: node.loc.clone() }.philox(state, ty, count)
+        }
+    };
+    match built {
         Ok((state, bits)) => {
             f.node_mut(bits.node).name = node.name.clone();
-            smallvec![state, bits]
+            Some(smallvec![state, bits])
         }
         Err(d) => {
-            // The nodes pushed so far are dead; the generator stays as it is.
-            debug_assert!(false, "the expansion of threefry is well typed: {d}");
-            let id = f.push_raw(node.clone());
-            f.results(id).collect()
+            // The nodes pushed so far are dead.
+            debug_assert!(false, "the expansion of {} is well typed: {d}", algorithm.name());
+            None
         }
     }
 }
@@ -192,13 +202,18 @@ impl Builder<'_> {
 
     /// 64-bit results: low and high word of one block.
     fn join(&mut self, words: [Value; 2], plan: &Plan) -> Built {
+        let bits = self.joined(words)?;
+        let bits = self.push(Op::Convert(plan.ty.dtype), &[bits])?;
+        self.push(Op::Reshape(plan.ty.shape.clone()), &[bits])
+    }
+
+    /// Words of 64 bits of a low and a high half.
+    fn joined(&mut self, words: [Value; 2]) -> Built {
         let low = self.push(Op::Convert(DType::U64), &[words[0]])?;
         let high = self.push(Op::Convert(DType::U64), &[words[1]])?;
         let by = self.splat(Tensor::scalar(32u64), high)?;
         let high = self.binary(BinaryOp::ShiftLeft, high, by)?;
-        let bits = self.binary(BinaryOp::Or, low, high)?;
-        let bits = self.push(Op::Convert(plan.ty.dtype), &[bits])?;
-        self.push(Op::Reshape(plan.ty.shape.clone()), &[bits])
+        self.binary(BinaryOp::Or, low, high)
     }
 
     /// Narrower results: the two words of a block are neighbours along the split dimension.
