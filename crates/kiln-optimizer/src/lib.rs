@@ -18,4 +18,4 @@ mod structural;
 
 pub use log::{PassLog, PassRun, RuleStats};
 pub use options::{FoldBudget, Level, OptimizeOptions};
-pub use pipeline::{Optimized, PASSES, optimize, run_pass};
+pub use pipeline::{Optimized, PASSES, REQUIRED, optimize, run_pass};

@@ -47,12 +47,13 @@ impl Default for FoldBudget {
 /// What [`crate::optimize`] does.
 #[derive(Clone, PartialEq, Debug)]
 pub struct OptimizeOptions {
-    /// 0: only what later stages need (composites inlined, random bits expanded, dead nodes gone); 1: local
+    /// 0: only what later stages need (composites inlined, types legalized, random bits expanded, dead nodes gone); 1: local
     /// simplification; 2: everything, to a fixpoint.
     pub level: u8,
     /// The highest numerics level that rewrites may need.
     pub numerics: Level,
-    /// Names of passes (see [`crate::PASSES`]) that do not run.
+    /// Names of passes (see [`crate::PASSES`]) that do not run; those that later stages need ([`crate::REQUIRED`]) run all the
+    /// same.
     pub disable: Vec<String>,
     /// Stop rewriting after this many rewrites: bisecting this number finds the rewrite that breaks a graph. Composites are
     /// inlined and random bits expanded all the same, since later stages rely on it.

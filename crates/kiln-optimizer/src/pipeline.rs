@@ -59,8 +59,8 @@ const ALL: [&Pass; 16] = [
 /// The names of the passes in the order in which they run.
 ///
 /// - `inline_composites`: composites become their bodies.
-/// - `legalize`: complex numbers, 2- and 4-bit integers and floats of at most 8 bits become tensors of other types. It cannot be
-///   left out; what is only made of other types stays as it is.
+/// - `legalize`: complex numbers, 2- and 4-bit integers and floats of at most 8 bits become tensors of other types. What
+///   is only made of other types stays as it is.
 /// - `expand_rng`: random bits become integer arithmetic on a counter.
 /// - `canonicalize`: one form for things that have several; no-op nodes go.
 /// - `data_movement`: slices, concatenations, pads, gathers and reversals of each other.
@@ -84,6 +84,9 @@ pub const PASSES: [&str; ALL.len()] = {
     }
     names
 };
+
+/// The passes that later stages need: they run at every level, and whether they are disabled or not.
+pub const REQUIRED: [&str; 3] = [INLINE.name, LEGALIZE.name, RNG.name];
 
 /// Rounds of the fixpoint iteration at most.
 const MAX_ROUNDS: u32 = 6;
@@ -209,7 +212,7 @@ impl Pipeline {
 
     fn run(&mut self, pass: &Pass) -> Result<(), Diagnostics> {
         let index = PASSES.iter().position(|p| *p == pass.name).expect("every pass is in the list");
-        let disabled = pass.name != LEGALIZE.name && self.cx.options.disable.iter().any(|d| d == pass.name);
+        let disabled = !REQUIRED.contains(&pass.name) && self.cx.options.disable.iter().any(|d| d == pass.name);
         if disabled || self.idle_at[index] == Some(self.rewrites) {
             return Ok(());
         }

@@ -129,7 +129,7 @@ impl Build {
     }
 
     /// Bits as u8 in the storage of a type of at most 8 bits.
-    fn from_plain_bits(&mut self, x: Value, dtype: DType) -> Built {
+    fn with_plain_bits(&mut self, x: Value, dtype: DType) -> Built {
         match class(dtype) {
             Class::Narrow if dtype.is_signed_int() => {
                 let x = self.bitcast(x, DType::I8)?;
@@ -141,7 +141,7 @@ impl Build {
 
     fn relabel(&mut self, x: Value, from: DType, to: DType) -> Built {
         let bits = self.plain_bits(x, from)?;
-        self.from_plain_bits(bits, to)
+        self.with_plain_bits(bits, to)
     }
 
     /// The last dimension holds the parts of one element, least significant first.
@@ -160,7 +160,7 @@ impl Build {
             });
         }
         let all = all.ok_or_else(|| internal("an element without parts"))?;
-        self.from_plain_bits(all, to)
+        self.with_plain_bits(all, to)
     }
 
     /// The parts of an element in a new last dimension, least significant first.
@@ -173,7 +173,7 @@ impl Build {
         for i in 0..count {
             let part = self.shr(bits, i * to.bits())?;
             let part = self.mask(part, (1 << to.bits()) - 1)?;
-            let part = self.from_plain_bits(part, to)?;
+            let part = self.with_plain_bits(part, to)?;
             parts.push(self.reshape(part, &sizes)?);
         }
         self.push(kiln_ir::Op::Concatenate(sizes.len() - 1), &parts)
