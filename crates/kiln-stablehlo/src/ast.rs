@@ -154,7 +154,38 @@ pub enum Literal {
     Bytes(Vec<u8>),
 }
 
+impl Type {
+    /// About how much memory it takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        let inner = match self {
+            Type::Tensor { dims, element } => {
+                let name = if let Element::Unknown(name) = element { name.len() } else { 0 };
+                dims.len() * size_of::<Option<i64>>() + name
+            }
+            Type::Tuple(list) => list.iter().map(Type::weight).sum(),
+            Type::Other(name) => name.len(),
+            Type::Function(from, to) => from.iter().chain(to).map(Type::weight).sum(),
+        };
+        size_of::<Type>() + inner
+    }
+}
+
 impl Attr {
+    /// About how much memory it takes, in bytes.
+    pub(crate) fn weight(&self) -> usize {
+        let inner = match self {
+            Attr::Unit | Attr::Bool(_) | Attr::Int(_) | Attr::Float(_) => 0,
+            Attr::Str(s) | Attr::Symbol(s) | Attr::Word(s) => s.len(),
+            Attr::List(list) => list.iter().map(Attr::weight).sum(),
+            Attr::Dict(fields) => fields.iter().map(|(k, v)| size_of::<String>() + k.len() + v.weight()).sum(),
+            Attr::Dense(Literal::Elements(words), ty) => {
+                words.iter().map(|w| size_of::<String>() + w.len()).sum::<usize>() + ty.weight()
+            }
+            Attr::Dense(Literal::Bytes(bytes), ty) => bytes.len() + ty.weight(),
+            Attr::Type(ty) => ty.weight(),
+        };
+        size_of::<Attr>() + inner
+    }
     /// The integer, if it is one.
     pub fn as_int(&self) -> Option<i64> {
         match self {

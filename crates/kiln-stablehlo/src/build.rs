@@ -83,6 +83,7 @@ pub fn build_with(module: &Module, name: &str, options: &BuildOptions) -> Result
         graph,
         depth: 0,
         built: 0,
+        functions: module.functions.iter().enumerate().rev().map(|(i, f)| (f.name.as_str(), i)).collect(),
         most: MAX_OPERATIONS.max(MAX_INLINED * module.functions.iter().map(|f| written(&f.body)).sum::<usize>()),
         evaluated: Default::default(),
         lift: None,
@@ -175,6 +176,8 @@ struct Builder<'m> {
     depth: usize,
     /// Operations recorded so far.
     built: usize,
+    /// The module's functions by name, the first of each.
+    functions: HashMap<&'m str, usize>,
     /// The most that may be recorded.
     most: usize,
     /// Elements computed so far to find sizes.
@@ -376,12 +379,12 @@ impl Builder<'_> {
 
     fn call(&mut self, op: &Operation, callee: &str, operands: Vec<Slot>) -> Built<Vec<Slot>> {
         let module = self.module;
-        if module.functions.iter().any(|f| f.name == callee && f.body.ops.is_empty()) {
-            return self.unsupported(op, format!("@{callee} has no body"));
-        }
-        let Some(f) = module.functions.iter().find(|f| f.name == callee) else {
+        let Some(f) = self.functions.get(callee).map(|&i| &module.functions[i]) else {
             return self.malformed(op, format!("there is no function @{callee}"));
         };
+        if f.body.ops.is_empty() {
+            return self.unsupported(op, format!("@{callee} has no body"));
+        }
         if f.body.args.len() != operands.len() {
             let (wanted, found) = (f.body.args.len(), operands.len());
             return self.malformed(op, format!("@{callee} takes {wanted} values, not {found}"));

@@ -18,7 +18,13 @@ type Parsed<T> = Result<T, Error>;
 /// # Errors
 /// Where the text is not understood.
 pub fn read_text(text: &str, file: &str) -> Result<Module, Error> {
-    let mut p = Parser { c: Cursor::new(text, file), depth: 0, aliases: Default::default(), types: Default::default() };
+    let mut p = Parser {
+        c: Cursor::new(text, file),
+        depth: 0,
+        aliases: Default::default(),
+        types: Default::default(),
+        budget: (1 << 26) + 64 * text.len(),
+    };
     let mut module = Module { file: file.to_owned(), functions: Vec::new() };
     p.items(&mut module, None)?;
     Ok(module)
@@ -28,9 +34,11 @@ struct Parser<'t> {
     c: Cursor<'t>,
     depth: usize,
     /// `#name = attribute` definitions.
-    aliases: std::collections::BTreeMap<String, crate::ast::Attr>,
+    aliases: std::collections::BTreeMap<String, (crate::ast::Attr, usize)>,
     /// `!name = type` definitions.
-    types: std::collections::BTreeMap<String, Type>,
+    types: std::collections::BTreeMap<String, (Type, usize)>,
+    /// How much the uses of aliases may still stand for, roughly in bytes: an alias of aliases can be much longer than the text.
+    budget: usize,
 }
 
 impl Parser<'_> {
@@ -43,6 +51,17 @@ impl Parser<'_> {
         let result = f(self);
         self.depth -= 1;
         result
+    }
+
+    /// Takes what the use of an alias stands for from the budget.
+    fn charge(&mut self, weight: usize) -> Parsed<()> {
+        match self.budget.checked_sub(weight) {
+            Some(rest) => {
+                self.budget = rest;
+                Ok(())
+            }
+            None => self.c.fail("aliases that stand for more than is in proportion to the text"),
+        }
     }
 
     /// Modules and functions up to the closing text.
@@ -72,12 +91,14 @@ impl Parser<'_> {
                 let name = self.alias_name()?;
                 self.c.expect("=")?;
                 let value = self.attr()?;
-                self.aliases.insert(name, value);
+                let weight = value.weight();
+                self.aliases.insert(name, (value, weight));
             } else if self.c.eat("!") {
                 let name = self.c.ident()?;
                 self.c.expect("=")?;
                 let value = self.ty()?;
-                self.types.insert(name, value);
+                let weight = value.weight();
+                self.types.insert(name, (value, weight));
             } else if self.c.eat("{-#") {
                 return self.c.fail("resources beside the module are not supported");
             } else {

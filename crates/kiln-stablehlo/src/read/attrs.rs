@@ -47,8 +47,10 @@ impl Parser<'_> {
             if p.c.peek() == Some('!') {
                 p.c.expect("!")?;
                 let name = p.c.dotted_ident()?;
-                if let Some(known) = p.types.get(&name) {
-                    return Ok(known.clone());
+                if let Some((known, weight)) = p.types.get(&name) {
+                    let (known, weight) = (known.clone(), *weight);
+                    p.charge(weight)?;
+                    return Ok(known);
                 }
                 if p.c.peek() == Some('<') {
                     p.c.skip_balanced('<', '>')?;
@@ -146,8 +148,10 @@ impl Parser<'_> {
     fn dialect_attr(&mut self) -> Parsed<Attr> {
         self.c.expect("#")?;
         let name = self.c.dotted_ident()?;
-        if let Some(known) = self.aliases.get(&name) {
-            return Ok(known.clone());
+        if let Some((known, weight)) = self.aliases.get(&name) {
+            let (known, weight) = (known.clone(), *weight);
+            self.charge(weight)?;
+            return Ok(known);
         }
         if self.c.peek() != Some('<') {
             return Ok(Attr::Word(name));

@@ -2,6 +2,7 @@
 
 use crate::ast::Place;
 use crate::error::Error;
+use std::cell::Cell;
 use std::sync::Arc;
 
 pub(super) struct Cursor<'t> {
@@ -10,6 +11,8 @@ pub(super) struct Cursor<'t> {
     file: Arc<str>,
     /// Where each line begins.
     lines: Vec<usize>,
+    /// The last position whose column was counted, with the column: long lines are counted through once.
+    counted: Cell<(usize, u32)>,
 }
 
 type Parsed<T> = Result<T, Error>;
@@ -21,7 +24,7 @@ fn is_word(c: char) -> bool {
 impl<'t> Cursor<'t> {
     pub(super) fn new(text: &'t str, file: &str) -> Cursor<'t> {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(i, _)| i + 1)).collect();
-        Cursor { text, at: 0, file: Arc::from(file), lines }
+        Cursor { text, at: 0, file: Arc::from(file), lines, counted: Cell::new((0, 1)) }
     }
 
     fn rest(&self) -> &'t str {
@@ -59,7 +62,12 @@ impl<'t> Cursor<'t> {
     pub(super) fn place_of(&self, at: usize) -> Place {
         let line = self.lines.partition_point(|&start| start <= at);
         let start = self.lines[line - 1];
-        let column = 1 + self.text[start..at].chars().count() as u32;
+        let (from, column) = match self.counted.get() {
+            (from, column) if (start..=at).contains(&from) => (from, column),
+            _ => (start, 1),
+        };
+        let column = column + self.text[from..at].chars().count() as u32;
+        self.counted.set((at, column));
         Place { file: self.file.clone(), line: line as u32, column }
     }
 
