@@ -100,6 +100,9 @@ impl Builder<'_> {
         if IDENTITIES.contains(&target) && x.len() == op.result_types.len() {
             return Ok(x.into_iter().map(Slot::One).collect());
         }
+        if target == "ApproxTopK" {
+            return self.approx_top_k(op, &x, scope);
+        }
         // How operators of `chlo` were stored before StableHLO had composites for them.
         if let Some(short) = target.strip_prefix("mhlo.").or(target.strip_prefix("chlo.")) {
             let short = if short == "topk" { "top_k" } else { short };
@@ -112,6 +115,40 @@ impl Builder<'_> {
             return Ok(results.into_iter().map(Slot::One).collect());
         }
         self.unsupported(op, format!("call of @{target}: no handler is registered for it"))
+    }
+
+    /// What `jax.lax.approx_max_k` becomes: the first elements in the order of a comparator; exact here.
+    fn approx_top_k(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Vec<Slot>> {
+        let field = |name: &str| match op.attrs.get("mhlo.backend_config") {
+            Some(Attr::Dict(config)) => config.get(name).and_then(Attr::as_int),
+            _ => None,
+        };
+        let comparator = match op.attrs.get("called_computations") {
+            Some(Attr::List(list)) => list.first().and_then(Attr::as_str),
+            _ => None,
+        };
+        let module = self.module;
+        let function = module.functions.iter().find(|f| Some(f.name.as_str()) == comparator);
+        let (Some(function), Some(dim)) = (function, field("reduction_dim")) else {
+            return self.malformed(op, "the comparator or the dimension is missing");
+        };
+        let n = x.len() / 2;
+        let Some(first) = x.first().filter(|e| (0..e.rank() as i64).contains(&dim)) else {
+            return self.malformed(op, "no such dimension");
+        };
+        let (length, kept) = (self.sizes(op, first)?, self.result_type(op, 0)?.1);
+        let kept = kept.get(dim as usize).and_then(|d| d.as_const()).unwrap_or(0);
+        if function.body.args.len() != 2 * n || kept > length[dim as usize] {
+            return self.malformed(op, "the comparator or the results do not fit the operands");
+        }
+        let (graph, operands) = (self.graph.clone(), x[..n].iter().collect::<Vec<_>>());
+        let sorted = self.with_region(&function.body, scope, 1, |apply| {
+            graph.sort_by(&operands, dim, |a, b| {
+                let pairs: Vec<Expr> = a.iter().zip(b).flat_map(|(a, b)| [a.clone(), b.clone()]).collect();
+                apply(&pairs, &[]).swap_remove(0)
+            })
+        })?;
+        Ok(sorted.iter().map(|e| Slot::One(e.slice_axis(dim, 0..kept, 1))).collect())
     }
 
     /// What a handler gave, if it is what the program says.
