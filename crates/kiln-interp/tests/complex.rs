@@ -131,7 +131,10 @@ fn special_values_are_those_of_xla() {
             ],
         ),
         ("exponential", &[((INF, INF), (NAN, NAN)), ((-INF, INF), (NAN, NAN)), ((NAN, 0.0), (NAN, 0.0))]),
-        ("tanh", &[((INF, INF), (1.0, 0.0)), ((NAN, 0.0), (NAN, 0.0)), ((0.0, INF), (NAN, NAN))]),
+        (
+            "tanh",
+            &[((INF, INF), (1.0, 0.0)), ((NAN, 0.0), (NAN, 0.0)), ((0.0, INF), (NAN, NAN)), ((100.0, INF), (NAN, NAN))],
+        ),
         ("log", &[((0.0, 0.0), (-INF, 0.0)), ((-1.0, -0.0), (0.0, -std::f64::consts::PI))]),
     ];
     for (op, cases) in unaries {
@@ -156,6 +159,24 @@ fn special_values_are_those_of_xla() {
     for (op, x, y, want) in binaries {
         let got = apply(op, &[c(x.0, x.1), c(y.0, y.1)]);
         assert!(same(got, want), "{op} {x:?} {y:?} = {got:?}");
+    }
+}
+
+#[test]
+fn every_special_value_has_a_result() {
+    let values = [0.0, -0.0, 1.0, -2.5, INF, -INF, NAN, 1e300, -1e-300, 5e-324];
+    let all: Vec<Scalar> = values.iter().flat_map(|&re| values.map(|im| c(re, im))).collect();
+    let ops: std::collections::BTreeSet<&str> = table().into_iter().map(|(op, ..)| op).collect();
+    for op in ops {
+        for &x in &all {
+            if UnaryOp::ALL.iter().any(|u| u.name() == op) {
+                apply(op, &[x]);
+            } else {
+                all.iter().for_each(|&y| {
+                    apply(op, &[x, y]);
+                });
+            }
+        }
     }
 }
 

@@ -29,13 +29,15 @@ fn scaled(z: C, k: i32) -> C {
     C::new(scale(z.re, k), scale(z.im, k))
 }
 
-/// The `k` with `2^k <= larger part of z < 2^(k + 1)`, for finite numbers but 0.
+/// The `k` with `2^k <= larger part of z < 2^(k + 1)`; 0 for zero, infinities and NaN.
 fn exponent(z: C) -> i32 {
+    let field = |x: f64| (x.to_bits() >> 52) as i32 - 1023;
     let larger = z.re.abs().max(z.im.abs());
-    if larger < f64::MIN_POSITIVE {
-        return exponent(scaled(z, 64)) - 64;
+    match larger {
+        _ if !is_finite(z) || larger == 0.0 => 0,
+        subnormal if subnormal < f64::MIN_POSITIVE => field(scale(subnormal, 64)) - 64,
+        normal => field(normal),
     }
-    (larger.to_bits() >> 52) as i32 - 1023
 }
 
 fn is_finite(z: C) -> bool {
@@ -236,7 +238,7 @@ pub fn cbrt(z: C) -> C {
     if is_zero(z) {
         return z;
     }
-    let k = if is_finite(z) { exponent(z).div_euclid(3) } else { 0 };
+    let k = exponent(z).div_euclid(3);
     let angle = z.im.atan2(z.re) / 3.0;
     let z = scaled(z, -3 * k);
     let r = super::math::cbrt(z.re.hypot(z.im));
@@ -269,7 +271,7 @@ pub fn cos(z: C) -> C {
 
 /// The hyperbolic tangent (Kahan, "Branch cuts for complex elementary functions", 1987).
 pub fn tanh(z: C) -> C {
-    if z.re.abs() > 22.0 {
+    if z.re.abs() > 22.0 && (z.im.is_finite() || z.re.is_infinite()) {
         // 1 up to rounding. The imaginary part is 4 sin y cos y e^-2|x|.
         let (sin, cos) = if z.im.is_finite() { z.im.sin_cos() } else { (0.0f64.copysign(z.im), 1.0) };
         let e = (-z.re.abs()).exp();
@@ -298,7 +300,7 @@ pub fn sign(z: C) -> C {
     if is_zero(z) {
         return z;
     }
-    let z = if is_finite(z) { scaled(z, -exponent(z)) } else { z };
+    let z = scaled(z, -exponent(z));
     let r = z.re.hypot(z.im);
     C::new(z.re / r, z.im / r)
 }
@@ -346,8 +348,8 @@ pub fn atan2(y: C, x: C) -> C {
         return C::new(y.re.atan2(x.re), 0.0);
     }
     let times_i = |z: C| C::new(-z.im, z.re);
-    let larger = if is_zero(x) || (!is_zero(y) && exponent(y) > exponent(x)) { y } else { x };
-    let k = if is_finite(x) && is_finite(y) && !is_zero(larger) { exponent(larger) } else { 0 };
+    let size = |z: C| z.re.abs().max(z.im.abs());
+    let k = if is_finite(x) && is_finite(y) { exponent(C::new(size(x), size(y))) } else { 0 };
     let (y, x) = (scaled(y, -k), scaled(x, -k));
     let w = div(y, x);
     if w.re.hypot(w.im) < 0.5 {
