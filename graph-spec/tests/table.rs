@@ -145,3 +145,16 @@ fn examples_have_the_sizes_of_their_types() {
         assert_eq!(size(ty), e.outputs_data[0].len(), "{name}: {text}");
     }
 }
+
+/// `composed.toml` is valid, its names are no operators, and half precision goes through f32.
+#[test]
+fn composed_functions_have_bounds() {
+    let (all, spec) = (kiln_spec::composed::all(), load());
+    assert!(all.len() >= 12);
+    for (name, c) in all {
+        assert!(spec.op(name).is_none(), "{name} is an operator");
+        assert!(matches!(c.accuracy("f32"), Some(Accuracy::Ulp(1..))), "{name}");
+        assert_eq!(c.accuracy("bf16"), Some(Accuracy::ViaF32), "{name}");
+        assert_eq!(c.accuracy("i32"), None, "{name}");
+    }
+}

@@ -1,5 +1,6 @@
 //! What the suites share: random graphs with known results, and the comparison that the numerics contract allows.
 
+pub mod accuracy;
 pub mod compare;
 pub mod random;
 pub mod rng;

@@ -1,5 +1,6 @@
 //! Suites that cross crates.
 
+mod accuracy;
 mod aliasing;
 mod artifacts;
 mod crate_graph;

@@ -35,7 +35,7 @@ fn ulp(dtype: DType, x: f64) -> f64 {
 fn allowed(accuracy: Accuracy) -> f64 {
     match accuracy {
         Accuracy::Exact | Accuracy::Rounded | Accuracy::AsNested => 0.0,
-        Accuracy::Ulp(n) => f64::from(n) + 1.0,
+        Accuracy::Ulp(n) | Accuracy::NormUlp(n) => f64::from(n) + 1.0,
         Accuracy::ViaF32 => 1.0,
         // A handful of small integers: every sum of them is exact.
         Accuracy::Reduction => 0.0,

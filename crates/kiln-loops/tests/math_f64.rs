@@ -4,6 +4,7 @@
 mod common;
 use common::*;
 use kiln_ir::{BinaryOp, UnaryOp};
+use kiln_spec::Accuracy;
 use std::collections::BTreeMap;
 
 type Rows = BTreeMap<String, Vec<Vec<f64>>>;
@@ -35,7 +36,12 @@ fn against_table() {
     for (name, rows) in table(&text) {
         let columns: Vec<Vec<f64>> = (0..rows[0].len()).map(|c| rows.iter().map(|r| r[c]).collect()).collect();
         let (expected, arguments) = columns.split_last().expect("columns");
-        for (fused, bound) in [(true, 2), (false, 4)] {
+        let bound = match kiln_spec::load().op(&name).and_then(|o| o.accuracy("f64")) {
+            Some(Accuracy::Ulp(n)) => u64::from(n),
+            Some(Accuracy::Exact) => 0,
+            other => panic!("{name}: {other:?}"),
+        };
+        for (fused, bound) in [(true, bound), (false, 2 * bound)] {
             let got = evaluate(&name, arguments, fused);
             let (e, i) = (0..rows.len()).map(|i| (ulp64(got[i], expected[i]), i)).max().expect("rows");
             println!("{name:24} {e} ULP at {:?}: {:e} ({})", rows[i], got[i], if fused { "fused" } else { "split" });
