@@ -1,4 +1,4 @@
-//! `dce`: what no output needs goes: nodes, state of loops, arguments and results of branches. The inputs of the
+//! `dce`: what no output needs goes: nodes, state of loops, arguments and results of branches, tensors of sorts and reductions. The inputs of the
 //! function itself stay, used or not: they are its signature.
 
 use crate::context::Cx;
@@ -31,6 +31,9 @@ pub(crate) fn run(mut func: Func, cx: &mut Cx) -> Func {
             renumbered[i] = match &node.op {
                 Op::While { .. } => trim_while(node, &live[i], cx),
                 Op::If { .. } | Op::Case { .. } => trim_branches(node, &live[i], cx),
+                Op::Sort { .. } => trim_sort(node, &live[i], cx),
+                Op::GenericReduce { .. } | Op::GenericReduceWindow { .. } => trim_fold(node, &live[i], 0, cx),
+                Op::GenericScatter { .. } => trim_fold(node, &live[i], 1, cx),
                 _ => None,
             };
         }
@@ -145,6 +148,60 @@ fn trim_branches(node: &mut Node, live: &[bool], cx: &mut Cx) -> Option<Flags> {
     retain(&mut node.operands, &operands);
     retain(&mut node.types, live);
     Some(live.into())
+}
+
+/// Removes tensors of a sort that nothing uses and that the order does not depend on.
+fn trim_sort(node: &mut Node, live: &[bool], cx: &mut Cx) -> Option<Flags> {
+    let n = node.types.len();
+    let Op::Sort { comparator, .. } = &mut node.op else { return None };
+    let mut keep: Flags = live.into();
+    let mut seen = vec![false; comparator.nodes().len()];
+    for i in reach(comparator, comparator.outputs[0].value, &mut seen, cx) {
+        if let Some(flag) = keep.get_mut(i / 2) {
+            *flag = true;
+        }
+    }
+    if !keep.contains(&false) || !cx.fire("unused tensor of a sort", Level::Exact) {
+        return None;
+    }
+    let captures = node.operands.len() - n;
+    let inputs: Flags = keep.iter().flat_map(|&k| [k, k]).chain((0..captures).map(|_| true)).collect();
+    **comparator = with_signature(std::mem::take(comparator), &inputs, &[true]);
+    let operands: Flags = keep.iter().copied().chain((0..captures).map(|_| true)).collect();
+    retain(&mut node.operands, &operands);
+    retain(&mut node.types, &keep);
+    Some(keep)
+}
+
+/// Removes tensors of a reduction, window or scatter with a function that no used result depends on. `between` operands
+/// stand between the first tensors and the second ones (initial values, updates).
+fn trim_fold(node: &mut Node, live: &[bool], between: usize, cx: &mut Cx) -> Option<Flags> {
+    let n = node.types.len();
+    let mut regions = node.op.regions_mut();
+    let body = regions.first_mut()?;
+    let mut keep: Flags = live.into();
+    let mut todo: Vec<usize> = (0..n).filter(|&i| keep[i]).collect();
+    let mut seen = vec![false; body.nodes().len()];
+    while let Some(i) = todo.pop() {
+        for j in reach(body, body.outputs[i].value, &mut seen, cx) {
+            if j < 2 * n && !std::mem::replace(&mut keep[j % n], true) {
+                todo.push(j % n);
+            }
+        }
+    }
+    if !keep.contains(&false) || !cx.fire("unused tensor of a reduction", Level::Exact) {
+        return None;
+    }
+    let captures = node.operands.len() - 2 * n - between;
+    let all = |count: usize| (0..count).map(|_| true);
+    let inputs: Flags = keep.iter().chain(&keep).copied().chain(all(captures)).collect();
+    **body = with_signature(std::mem::take(*body), &inputs, &keep);
+    let operands: Flags =
+        (keep.iter().copied()).chain(all(between)).chain(keep.iter().copied()).chain(all(captures)).collect();
+    drop(regions);
+    retain(&mut node.operands, &operands);
+    retain(&mut node.types, &keep);
+    Some(keep)
 }
 
 /// A nested function with only these inputs and outputs, and the nodes they need.
