@@ -47,19 +47,20 @@ fn same_results(name: &str, a: &Func, b: &Func) {
 
 #[test]
 fn programs_survive() {
-    let mut same_text = 0;
-    let all = programs();
-    for (name, text) in &all {
+    for (name, text) in &programs() {
         let first = program(name, text).unwrap_or_else(|e| panic!("{name}: {e}")).func;
-        let (written, second) = again(name, &first);
+        let (_, second) = again(name, &first);
         same_results(name, &first, &second);
-        // Written once more, it is the same to the letter.
-        let (third, _) = again(name, &second);
-        let normal = |s: &str| s.replace("kiln.feed", "kiln.feed").lines().skip(2).collect::<Vec<_>>().join("\n");
-        same_text += usize::from(normal(&written) == normal(&third));
+        // What StableHLO says in other words (initial values, narrow sums) has been replaced: from here on every writing is the
+        // same to the letter, and so is the graph. Only the triangle of a factorization is set to zero anew each time.
+        if text.contains("cholesky") {
+            continue;
+        }
+        let (written, third) = again(name, &second);
+        let (once_more, fourth) = again(name, &third);
+        assert_eq!(written, once_more, "{name}");
+        assert_eq!(text::print(&third), text::print(&fourth), "{name}");
     }
-    // Operators that are written in others (initial values, narrow sums, cholesky) are read as these.
-    assert!(same_text * 10 >= all.len() * 8, "{same_text} of {} are the same text", all.len());
 }
 
 /// A graph in kiln's text form and what its body is written as.
@@ -91,9 +92,9 @@ fn operators_in_their_pretty_form() {
     );
     written(
         "func @f(%x: i32[4]) -> (bool[4], f64[4]) {
-           %0 = constant [1, 2, 3, -4] : i32[4]
+           %0 = constant dense<[1, 2, 3, -4]> : i32[4]
            %1 = compare %x, %0, direction = LT : bool[4]
-           %2 = convert %x, to = f64 : f64[4]
+           %2 = convert %x : f64[4]
            return %1, %2
          }",
         &[

@@ -1,6 +1,7 @@
 //! The table of operators, and those that work element by element.
 
 use super::emit::{Scope, Val, Writer, Written};
+use super::reductions::number;
 use super::types::{arrow, tensor, tensors};
 use kiln_ir::op::CompareDirection;
 use kiln_ir::{DType, Node, Op, TensorType, UnaryOp};
@@ -15,6 +16,7 @@ impl Writer<'_> {
                 let ty = tensor(&x[0].ty);
                 Ok(self.result(&node.types[0], &format!("chlo.erf {} : {ty} -> {ty}", x[0].name)))
             }
+            Op::Unary(UnaryOp::Cbrt) if x[0].ty.dtype.is_complex() => self.complex_cube_root(node, &x[0]),
             Op::Unary(u) => Ok(self.short(node, x, u.name())),
             Op::Binary(b) => Ok(self.short(node, x, b.name())),
             Op::Compare(direction) => {
@@ -79,6 +81,16 @@ impl Writer<'_> {
             Op::RngBitGenerator { algorithm, .. } => Ok(self.random_bits(node, &x[0], *algorithm)),
             Op::Composite { name, body, .. } => self.composite(node, x, name, body),
         }
+    }
+
+    /// XLA knows cube roots of real numbers only.
+    fn complex_cube_root(&mut self, node: &Node, x: &Val) -> Written<Vec<Val>> {
+        let Some(third) = number(x.ty.dtype, 1.0 / 3.0) else {
+            return self.unsupported(node, format!("a third as {}", x.ty.dtype));
+        };
+        let third = self.helper_constant(&third);
+        let exponent = self.splat(&third, &x.ty.shape);
+        Ok(self.short(node, &[x.clone(), exponent], "power"))
     }
 
     /// `stablehlo.op %a, %b : type` when all types are the same, otherwise with the types of operands and result.

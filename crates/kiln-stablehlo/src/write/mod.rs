@@ -6,7 +6,7 @@
 //!
 //! Operators are written in the pretty form where StableHLO has one. What StableHLO leaves open or defines otherwise is
 //! written so that it means what kiln's numerics contract says:
-//! - `erf` is `chlo.erf`.
+//! - `erf` is `chlo.erf`; the cube root of a complex number is a power, since XLA knows only real ones.
 //! - Sums and products of f16, bf16 and smaller floats are taken in f32 and rounded once.
 //! - An initial value that is no identity of its reduction is combined afterwards, since StableHLO may use it several times.
 //! - `argmax` and `argmin` are reductions of value and position: the first of equal elements, NaN before everything.
@@ -16,7 +16,8 @@
 //! - f32 and f64 products ask for `HIGHEST` precision, since the default of some targets is bf16; see
 //!   [`WriteOptions::precision`].
 //!
-//! What stays open: which of several updates of one element `scatter` keeps without a combiner (kiln: the last; XLA CPU too),
+//! What stays open: integer powers, where XLA looks at the low six bits of an exponent and takes a negative power of 0 for 0 (kiln:
+//! all bits, and -1 as for a division by 0); which of several updates of one element `scatter` keeps without a combiner (kiln: the last; XLA CPU too),
 //! and the derivative of a composite, which StableHLO cannot hold.
 //!
 //! ```

@@ -33,7 +33,7 @@ pub(super) fn accumulator(dtype: DType, reducer: Reducer) -> DType {
 }
 
 /// A scalar of this value; none when the type has no such value.
-fn number(dtype: DType, value: f64) -> Option<Tensor> {
+pub(super) fn number(dtype: DType, value: f64) -> Option<Tensor> {
     kiln_interp::eval_op(&Op::Convert(dtype), &[Tensor::scalar(value)]).ok()?.into_iter().next()
 }
 
