@@ -561,7 +561,7 @@ fn transforms_and_factorizations() {
     );
 }
 
-const PROGRAMS: [&str; 6] = [
+const PROGRAMS: [&str; 7] = [
     "func @loop(%n: i32[], %z: c64[3], %q: i4[2]) -> (c64[3], i4[2]) {
   %0:3 = while %n, %z, %q, cond = (%i: i32[], %z: c64[3], %q: i4[2]) -> (bool[]) {
     %0 = constant 1 : i32[]
@@ -620,6 +620,19 @@ const PROGRAMS: [&str; 6] = [
   %1 = add %v, %v : i4[3]
   %2 = multiply %w, %w : c64[2]
   return %0#1, %1, %2
+}
+",
+    "func @pool(%z: c64[4, 3], %s: c64[2, 3], %i: c64[]) -> (c64[4, 3]) {
+  %0 = generic_select_and_scatter %z, %s, %i, window = [{size = 2, stride = 2}, {}], select = (%a: c64[], %b: c64[]) -> (bool[]) {
+    %0 = imag %a : f32[]
+    %1 = imag %b : f32[]
+    %2 = compare %0, %1, direction = GE : bool[]
+    return %2
+  }, scatter = (%a: c64[], %b: c64[]) -> (c64[]) {
+    %0 = add %a, %b : c64[]
+    return %0
+  } : c64[4, 3]
+  return %0
 }
 ",
     "func @composite(%z: c64[2]) -> (c64[2], c64[2]) {

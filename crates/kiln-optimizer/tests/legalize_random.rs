@@ -255,7 +255,7 @@ fn random(seed: u64) -> Func {
     let mut g = Gen::new(seed, false);
     (0..40).for_each(|_| g.step(0));
     let n = g.values.len();
-    for (i, v) in g.values[n.saturating_sub(10)..].to_vec().into_iter().enumerate() {
+    for (i, v) in g.values[n.saturating_sub(10)..].iter().copied().enumerate() {
         g.f.add_output(format!("y{i}"), v);
     }
     g.f

@@ -4,7 +4,7 @@ use super::build::{Build, internal};
 use super::{Class, Rep, Reps, Site, class, storage};
 use crate::context::Cx;
 use kiln_ir::{
-    Diagnostic, Dim, Func, Initializer, Input, InputKind, NodeId, Op, Output, OutputKind, Tensor, TensorType,
+    DType, Diagnostic, Dim, Func, Initializer, Input, InputKind, NodeId, Op, Output, OutputKind, Tensor, TensorType,
 };
 use smallvec::SmallVec;
 use std::collections::BTreeSet;
@@ -58,6 +58,8 @@ pub(super) enum Order {
     Natural,
     /// Comparators of this many operands: pairs of equal parts.
     Pairs(usize),
+    /// As `Natural`, but the parts of a c64 are the halves of one u64.
+    Packed,
 }
 
 /// A nested function, whose complex parameters and results are two each.
@@ -66,7 +68,7 @@ pub(super) fn legalize_nested(old: &Func, order: Order, cx: &mut Cx) -> Result<F
     let mut names = Names(old.inputs.iter().map(|i| i.name.clone()).collect());
     let mut params: Vec<Option<Rep>> = vec![None; old.inputs.len()];
     let paired = match order {
-        Order::Natural => 0,
+        Order::Natural | Order::Packed => 0,
         Order::Pairs(n) => 2 * n,
     };
     for i in (0..paired).step_by(2) {
@@ -80,12 +82,16 @@ pub(super) fn legalize_nested(old: &Func, order: Order, cx: &mut Cx) -> Result<F
         };
         (params[i], params[i + 1]) = (Some(p), Some(q));
     }
-    for i in paired..old.inputs.len() {
-        let x = &old.inputs[i];
-        params[i] = Some(if x.ty.dtype.is_complex() {
-            Rep::Pair([names.part(&mut b, x, ".re"), names.part(&mut b, x, ".im")])
-        } else {
-            Rep::One(names.whole(&mut b, x))
+    let packed = matches!(order, Order::Packed);
+    for (x, param) in old.inputs.iter().zip(&mut params).skip(paired) {
+        *param = Some(match x.ty.dtype {
+            DType::C64 if packed => {
+                let ty = x.ty.with_dtype(DType::U64);
+                let v = b.f.add_input(x.name.clone(), ty, InputKind::Feed, x.loc.clone());
+                Rep::Pair(b.unpack_c64(v)?)
+            }
+            d if d.is_complex() => Rep::Pair([names.part(&mut b, x, ".re"), names.part(&mut b, x, ".im")]),
+            _ => Rep::One(names.whole(&mut b, x)),
         });
     }
     let params: Option<Vec<Rep>> = params.into_iter().collect();
@@ -94,6 +100,10 @@ pub(super) fn legalize_nested(old: &Func, order: Order, cx: &mut Cx) -> Result<F
     for output in &old.outputs {
         match map[output.value.node.index()][output.value.result as usize] {
             Rep::One(v) => b.f.outputs.push(Output { value: v, ..output.clone() }),
+            Rep::Pair(pair) if packed => {
+                let value = b.pack_c64(pair)?;
+                b.f.outputs.push(Output { value, ..output.clone() });
+            }
             Rep::Pair(pair) => {
                 for (value, suffix) in pair.into_iter().zip([".re", ".im"]) {
                     let name = names.unique(&output.name, suffix);
