@@ -162,9 +162,10 @@ fn files_cut_short_are_refused() {
 #[test]
 fn files_with_changed_bytes_are_read_or_refused() {
     let (mut read, mut refused) = (0, 0);
-    for file in ["constants.mlirbc", "attributes.mlirbc", "locations.mlirbc", PROGRAMS[2], PROGRAMS[5]] {
+    let small = ["constants.mlirbc", "attributes.mlirbc", "locations.mlirbc"].map(|file| (file, 1));
+    for (file, step) in small.into_iter().chain([(PROGRAMS[2], 29), (PROGRAMS[5], 31)]) {
         let mut changed = bytes(file);
-        for at in 0..changed.len() {
+        for at in (0..changed.len()).step_by(step) {
             let old = changed[at];
             for new in [old ^ 1, old ^ 0x80, old.wrapping_add(2), 0, 0xFF] {
                 changed[at] = new;
@@ -173,5 +174,5 @@ fn files_with_changed_bytes_are_read_or_refused() {
             changed[at] = old;
         }
     }
-    assert!(read > 1000 && refused > 10_000, "{read} read, {refused} refused: the damage is of no use");
+    assert!(read > 500 && refused > 5000, "{read} read, {refused} refused: the damage is of no use");
 }

@@ -31,8 +31,8 @@ fn errors_name_the_place() {
     refused(&with("%y = call @nobody(%x) : (tensor<2xi32>) -> tensor<2xi32>"), "bad.mlir:3:3", "@nobody");
     refused(&with("%y:2 = stablehlo.negate %x : tensor<2xi32>"), "bad.mlir:3:3", "2 results");
     refused(&with("%y = stablehlo.constant dense<[1, 2, 3]> : tensor<2xi32>"), "bad.mlir:3:3", "constant");
-    refused(&with("%y = stablehlo.constant dense<1> : tensor<2xcomplex<f32>>"), "bad.mlir:3:3", "complex<f32>");
-    refused(&with("%y = stablehlo.constant dense<1> : tensor<2xi4>"), "bad.mlir:3:3", "i4");
+    refused(&with("%y = stablehlo.constant dense<1> : tensor<2xcomplex<f32>>"), "bad.mlir:3:3", "pairs");
+    refused(&with("%y = stablehlo.constant dense<1> : tensor<2xi128>"), "bad.mlir:3:3", "i128");
     refused(&with("%y = stablehlo.reshape %x : (tensor<2xi32>) -> tensor<3xi32>"), "bad.mlir:3:3", "reshape");
     refused(&with("%y = stablehlo.custom_call @mine(%x) : (tensor<2xi32>) -> tensor<2xi32>"), "bad.mlir:3:3", "@mine");
     refused(&with("%y = stablehlo.slice %x [0 2] : (tensor<2xi32>) -> tensor<2xi32>"), "bad.mlir:3:30", "expected `:`");
