@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use kiln::Compiled;
 use kiln::ir::Func;
 use kiln::ir::dim::DimEnv;
+use kiln::lower::Lowered;
 use kiln::program::{Program, Step};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -100,28 +101,44 @@ fn module(args: &Args) -> Done<String> {
         return Ok(kiln::ir::graph::to_dot(&func));
     }
     match args.ir {
-        Some(Stage::Graph) => return Ok(kiln::ir::text::print(&func)),
-        Some(Stage::Stablehlo) => {
-            let options = kiln_stablehlo::WriteOptions::default();
-            return kiln_stablehlo::write(&func, &options).map_err(Failure::input);
+        None => {
+            let compiler = args.options.compiler(args.threads);
+            let compiled = compiler.stages(&func, &DimEnv::new()).map_err(Failure::input)?;
+            summary(&args.file, &func, &compiled, read)
         }
-        _ => {}
-    }
-    let compiler = args.options.compiler(args.threads);
-    let compiled = compiler.stages(&func, &DimEnv::new()).map_err(Failure::input)?;
-    match args.ir {
-        None => summary(&args.file, &func, &compiled, read),
-        Some(Stage::Graph | Stage::Stablehlo | Stage::Optimized) => Ok(kiln::ir::text::print(&compiled.optimized.func)),
-        Some(Stage::Passes) => Ok(compiled.optimized.log.to_string()),
-        Some(Stage::Kernels) => Ok(compiled.lowered.kernels.iter().map(kiln::loops::text::print).collect()),
-        Some(Stage::Program) => Ok(compiled.lowered.program.to_string()),
-        Some(Stage::Code) => code(args, &compiled),
+        Some(stage) => intermediate(args, stage, func),
     }
 }
 
-fn code(args: &Args, compiled: &Compiled) -> Done<String> {
+/// One intermediate form, made without the stages after it.
+fn intermediate(args: &Args, stage: Stage, func: Func) -> Done<String> {
+    match stage {
+        Stage::Graph => return Ok(kiln::ir::text::print(&func)),
+        Stage::Stablehlo => {
+            let options = kiln_stablehlo::WriteOptions::default();
+            return kiln_stablehlo::write(&func, &options).map_err(Failure::input);
+        }
+        Stage::Optimized | Stage::Passes | Stage::Kernels | Stage::Program | Stage::Code => {}
+    }
+    let optimized = kiln::optimizer::optimize(func, &args.options.optimize())
+        .map_err(|d| Failure::input(kiln::CompileError::from(d)))?;
+    match stage {
+        Stage::Optimized => return Ok(kiln::ir::text::print(&optimized.func)),
+        Stage::Passes => return Ok(optimized.log.to_string()),
+        _ => {}
+    }
+    let options = args.options.lower(args.threads);
+    let lowered =
+        kiln::lower::lower(&optimized.func, &options).map_err(|d| Failure::input(kiln::CompileError::from(d)))?;
+    match stage {
+        Stage::Kernels => Ok(lowered.kernels.iter().map(kiln::loops::text::print).collect()),
+        Stage::Program => Ok(lowered.program.to_string()),
+        _ => code(args, &lowered),
+    }
+}
+
+fn code(args: &Args, lowered: &Lowered) -> Done<String> {
     let options = kiln::cpu::CpuOptions { dump: true, ..args.options.codegen() };
-    let lowered = &compiled.lowered;
     let (_, report) = kiln::cpu::compile(&lowered.program, &lowered.kernels, &options).map_err(Failure::input)?;
     let mut out = String::new();
     for (i, kernel) in report.kernels.iter().enumerate() {

@@ -142,6 +142,7 @@ fn wrong_command_lines_end_with_2() {
         (&["run", "x.kiln", "--backend", "interp"], "the interpreter needs the program itself"),
         (&["compile", "x.kiln", "-o", "y.kiln"], "compiled already"),
         (&["check", "line.mlir", "-O", "9"], "invalid value '9'"),
+        (&["check", "line.mlir", "--artifact", "--backend", "interp"], "the interpreter cannot run it"),
     ] {
         let o = kiln_at(&dir, args);
         assert_eq!(code(&o), 2, "{args:?}: {}", stderr(&o));
@@ -356,9 +357,19 @@ fn relaxed_cases_are_counted_apart() {
 #[test]
 fn arrays_of_every_type_go_through() {
     let dir = folder("types");
-    for (dtype, name) in
-        [(DType::BF16, "bf16"), (DType::F16, "f16"), (DType::U16, "ui16"), (DType::Bool, "i1"), (DType::F64, "f64")]
-    {
+    for (dtype, name) in [
+        (DType::BF16, "bf16"),
+        (DType::F16, "f16"),
+        (DType::U16, "ui16"),
+        (DType::Bool, "i1"),
+        (DType::F64, "f64"),
+        (DType::C64, "complex<f32>"),
+        (DType::C128, "complex<f64>"),
+        (DType::I4, "i4"),
+        (DType::U2, "ui2"),
+        (DType::F8E4M3FN, "f8E4M3FN"),
+        (DType::F4E2M1FN, "f4E2M1FN"),
+    ] {
         let text = format!(
             "func.func @main(%x: tensor<3x{name}>) -> tensor<3x{name}> {{\n  %0 = stablehlo.reverse %x, dims = [0] : tensor<3x{name}>\n  return %0 : tensor<3x{name}>\n}}\n"
         );

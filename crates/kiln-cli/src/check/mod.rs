@@ -106,6 +106,9 @@ pub fn check(args: &Args) -> Done {
         return Ok(());
     }
     args.options.validate()?;
+    if args.artifact && args.backend == Backend::Interp {
+        return Err(Failure::Usage("an artifact is machine code; the interpreter cannot run it".into()));
+    }
     let mut cases = Vec::new();
     for path in &args.paths {
         cases::find(path, &args.forms, &mut cases).map_err(|e| Failure::Input(format!("{}: {e}", path.display())))?;
