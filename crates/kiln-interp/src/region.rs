@@ -109,7 +109,6 @@ impl Exec<'_> {
         x: &[Tensor],
         site: At,
     ) -> Result<Results, EvalError> {
-        let fault = |f: Fault| f.at(site());
         let (operand, source, init) = (&x[0], &x[1], &x[2]);
         let ty = operand.ty();
         let mut out = init.bytes().repeat(operand.len());
@@ -118,23 +117,31 @@ impl Exec<'_> {
         window::for_each_window(operand.shape(), window, source.shape(), |covered| {
             let from = next;
             next += 1;
-            let Some((&first, rest)) = covered.split_first().filter(|_| failed.is_ok()) else { return };
-            let mut update = || -> Result<(), EvalError> {
-                let mut best = first;
-                for &o in rest {
-                    let pair = [element(operand, best).map_err(fault)?, element(operand, o).map_err(fault)?];
-                    if !truth(&self.nested(select, &pair)?, site)? {
-                        best = o;
-                    }
-                }
-                let pair = [element_of(&ty, &out, best).map_err(fault)?, element(source, from).map_err(fault)?];
-                store(&mut out, best, &self.nested(scatter, &pair)?[0]);
-                Ok(())
-            };
-            failed = update();
+            if failed.is_ok() {
+                failed = self.selected(select, operand, covered, site).and_then(|chosen| {
+                    let Some(at) = chosen else { return Ok(()) };
+                    let pair = [element_of(&ty, &out, at), element(source, from)];
+                    let [old, new] = pair.map(|e| e.map_err(|f| f.at(site())));
+                    store(&mut out, at, &self.nested(scatter, &[old?, new?])?[0]);
+                    Ok(())
+                });
+            }
         });
         failed?;
-        Columns { bytes: vec![out] }.finish(std::slice::from_ref(&ty)).map_err(fault)
+        Columns { bytes: vec![out] }.finish(std::slice::from_ref(&ty)).map_err(|f| f.at(site()))
+    }
+
+    /// The offset of the element that a window selects; none if it covers none.
+    fn selected(&mut self, select: &Func, x: &Tensor, covered: &[usize], site: At) -> Result<Option<usize>, EvalError> {
+        let Some((&first, rest)) = covered.split_first() else { return Ok(None) };
+        let mut best = first;
+        for &o in rest {
+            let [kept, candidate] = [best, o].map(|at| element(x, at).map_err(|f| f.at(site())));
+            if !truth(&self.nested(select, &[kept?, candidate?])?, site)? {
+                best = o;
+            }
+        }
+        Ok(Some(best))
     }
 
     fn scatter(

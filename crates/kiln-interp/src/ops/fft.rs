@@ -93,7 +93,7 @@ fn root(k: usize, n: usize, inverse: bool) -> C {
     let (eighths, rest) = ((8 * k as u128 / n as u128) as usize, 8 * k as u128 % n as u128);
     // The angle within an eighth of a turn, from the nearer axis.
     let within = |r: u128| TAU * (r as f64) / (8.0 * n as f64);
-    let (sin, cos) = if eighths % 2 == 0 {
+    let (sin, cos) = if eighths.is_multiple_of(2) {
         within(rest).sin_cos()
     } else {
         let (sin, cos) = within(n as u128 - rest).sin_cos();
@@ -114,7 +114,7 @@ fn transform(x: &[C], inverse: bool) -> Vec<C> {
     if n <= 1 {
         return x.to_vec();
     }
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         let half = |from: usize| transform(&x.iter().skip(from).step_by(2).copied().collect::<Vec<_>>(), inverse);
         let (even, odd) = (half(0), half(1));
         let turned: Vec<C> = odd.iter().enumerate().map(|(k, z)| z * root(k, n, inverse)).collect();
