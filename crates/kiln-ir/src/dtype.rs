@@ -185,7 +185,9 @@ impl DType {
     /// no infinity.
     pub fn bound_of(self, infinity: f64) -> f64 {
         match self.mini_format() {
-            Some(format) if format.specials == MiniSpecials::PowersOfTwo && infinity < 0.0 => f64::from(format.decode(0)),
+            Some(format) if format.specials == MiniSpecials::PowersOfTwo && infinity < 0.0 => {
+                f64::from(format.decode(0))
+            }
             Some(format) if format.specials != MiniSpecials::Ieee => {
                 f64::from(format.decode(format.largest())).copysign(infinity)
             }

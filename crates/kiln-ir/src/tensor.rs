@@ -208,11 +208,8 @@ impl Tensor {
             };
             (x as i32).clamp(low, high) as u8
         };
-        let byte = |byte: u8| Tensor {
-            dtype,
-            shape: SmallVec::new(),
-            storage: Arc::new(AlignedBytes::copy_of(&[byte])),
-        };
+        let byte =
+            |byte: u8| Tensor { dtype, shape: SmallVec::new(), storage: Arc::new(AlignedBytes::copy_of(&[byte])) };
         if let Some(format) = dtype.mini_format() {
             return byte(format.encode_f64(x));
         }
