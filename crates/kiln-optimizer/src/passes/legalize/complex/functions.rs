@@ -263,7 +263,10 @@ impl Build {
         let finite = self.is_finite(y)?;
         let turn = self.sel(finite, turn, nothing)?;
         let far = [self.copysign(one, x)?, self.mul(turn, e)?];
-        let big = self.cmp_num(GT, size, limit)?;
+        // An angle that is not finite matters unless the real part is infinite.
+        let (big, infinite) = (self.cmp_num(GT, size, limit)?, self.is_inf(x)?);
+        let known = self.or(finite, infinite)?;
+        let big = self.and(big, known)?;
         let z = self.sel2(big, far, near)?;
         // The tangent of an infinite angle is NaN.
         let zero = self.cmp_num(EQ, x, 0.0)?;
