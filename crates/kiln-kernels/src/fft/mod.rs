@@ -1,8 +1,8 @@
 //! Discrete Fourier transforms: over one to three trailing dimensions, of any length, complex or real on one side.
 //!
-//! Several lines are transformed at once, one per vector lane ([`lanes`], [`passes`]), with mixed radices. Long lines are
-//! treated as matrices, lengths with large prime factors as convolutions ([`transform`]), real lines as complex ones of
-//! half the length ([`real`]). All roots of unity come from tables that the compiler makes ([`FftParams::tables`]).
+//! Several lines are transformed at once, one per vector lane, with mixed radices (modules `lanes`, `passes`). Long lines are
+//! treated as matrices, lengths with large prime factors as convolutions (`transform`), real lines as complex ones of
+//! half the length (`real`). All roots of unity come from tables that the compiler makes ([`FftParams::tables`]).
 
 mod lanes;
 mod passes;
