@@ -73,7 +73,7 @@ impl Build {
                 let second = self.and(first, second)?;
                 self.sel2(second, b, a)
             }
-            BinaryOp::Power => self.in_f64(a, b, Build::cpow),
+            BinaryOp::Power => self.complex_power(a, b),
             BinaryOp::Atan2 => self.in_f64(a, b, Build::catan2),
             BinaryOp::And
             | BinaryOp::Or

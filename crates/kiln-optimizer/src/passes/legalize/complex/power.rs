@@ -1,10 +1,46 @@
 //! Powers and angles of complex numbers.
 
 use super::super::build::{Build, BuiltPair, Pair};
+use crate::fusion::splat_bytes;
+use crate::lit::Lit;
 use kiln_ir::op::CompareDirection::{EQ, GT, LT};
-use kiln_ir::{BinaryOp, UnaryOp};
+use kiln_ir::{BinaryOp, Op, Tensor, UnaryOp, Value};
 
 impl Build {
+    /// `a` to the power of `b`. Small whole exponents are products, as in XLA.
+    pub(super) fn complex_power(&mut self, a: Pair, b: Pair) -> BuiltPair {
+        let whole = self.number(b[1]).filter(|im| *im == 0.0).and_then(|_| self.number(b[0]));
+        match whole {
+            Some(0.0) => self.complex_num(a[0], 1.0),
+            Some(1.0) => Ok(a),
+            Some(2.0) => self.cmul(a, a),
+            Some(3.0) => {
+                let square = self.cmul(a, a)?;
+                self.cmul(square, a)
+            }
+            Some(-1.0) => {
+                let one = self.complex_num(a[0], 1.0)?;
+                self.cdiv(one, a)
+            }
+            _ => self.in_f64(a, b, Build::cpow),
+        }
+    }
+
+    /// The float that every element of a value is, if it is a literal.
+    fn number(&self, v: Value) -> Option<f64> {
+        let node = self.f.node(v.node);
+        let literal = match (&node.op, node.operands.as_slice()) {
+            (Op::BroadcastInDim { .. }, &[x]) => &self.f.node(x.node).op,
+            (op, _) => op,
+        };
+        let Op::Constant(t) = literal else { return None };
+        let one = Tensor::from_bytes(t.dtype(), [], splat_bytes(t)?).ok()?;
+        match Lit::of(&one)? {
+            Lit::Float(x) => Some(x),
+            Lit::Bool(_) | Lit::Int(_) => None,
+        }
+    }
+
     /// `|a|^c e^(-d arg a)` at the angle `c arg a + d log |a|`, for exponents `c + i d`.
     pub(super) fn cpow(&mut self, a: Pair, [c, d]: Pair) -> BuiltPair {
         let [log, angle] = self.clog(a)?;
