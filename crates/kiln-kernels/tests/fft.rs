@@ -206,8 +206,12 @@ fn every_length_and_kind() {
     let mut rng = Rng::new(1);
     for n in (0..=72).chain([77, 79, 100, 101, 120, 125, 127, 128, 134, 169, 210, 243, 254, 256, 257]) {
         for (i, transform) in ALL.into_iter().enumerate() {
-            for dtype in [KernelDType::F32, KernelDType::F64] {
-                check(&params(dtype, transform, [1, 3, 17, 40][(n + i) % 4], &[n]), &mut rng);
+            // The reference takes its time: with the longer ones, either type.
+            for (j, dtype) in [KernelDType::F32, KernelDType::F64].into_iter().enumerate() {
+                if n < 40 || (n + i + j) % 2 == 0 {
+                    let batch = if n < 40 { [1, 3, 17, 40][(n + i) % 4] } else { [1, 17][n / 2 % 2] };
+                    check(&params(dtype, transform, batch, &[n]), &mut rng);
+                }
             }
         }
     }
@@ -220,7 +224,9 @@ fn long_lines() {
     for (batch, n) in [(1, 512), (1, 2187), (2, 2520), (1, 1021), (1, 2053), (17, 500), (9, 630)] {
         for transform in [FftTransform::Fft, FftTransform::Irfft] {
             check(&params(KernelDType::F32, transform, batch, &[n]), &mut rng);
-            check(&params(KernelDType::F64, transform, 1, &[n]), &mut rng);
+        }
+        if n < 2000 {
+            check(&params(KernelDType::F64, FftTransform::Ifft, 1, &[n]), &mut rng);
         }
     }
     check(&params(KernelDType::F64, FftTransform::Rfft, 1, &[2118]), &mut rng);
