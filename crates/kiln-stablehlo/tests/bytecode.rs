@@ -79,7 +79,7 @@ fn what_says_where_a_program_runs_is_passed_over() {
     assert_eq!(attributes["s"], Attr::Str("text".into()));
     assert_eq!(attributes["n"], Attr::Dict([("a".to_owned(), Attr::Bool(true))].into()));
     let program = build(&module, "main").expect("a program");
-    let input = kiln_ir::Tensor::from_slice(&[4], &[0.0f32, 1.0, -1.0, 0.5]).expect("four numbers");
+    let input = kiln_ir::Tensor::from_slice([4], &[0.0f32, 1.0, -1.0, 0.5]).expect("four numbers");
     let outputs = kiln_interp::eval(&program.func, &[input]).expect("a value");
     let sum: f64 = [0.0f64, 1.0, -1.0, 0.5].iter().map(|x| (2.0 * x).exp()).sum();
     // Four correctly rounded products of exponentials of f32 and their sum.

@@ -143,7 +143,7 @@ impl<'b> Cursor<'b> {
             if !alignment.is_power_of_two() || alignment > 1 << 20 {
                 return self.fail(format!("an alignment of {alignment}"));
             }
-            while self.at % alignment != 0 {
+            while !self.at.is_multiple_of(alignment) {
                 if self.byte()? != 0xCB {
                     self.at -= 1;
                     return self.fail("padding bytes that are none");

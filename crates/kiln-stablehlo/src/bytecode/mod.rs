@@ -17,6 +17,8 @@ mod cursor;
 mod ir;
 mod ops;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod translate;
 mod values;
 mod vhlo;
