@@ -5,11 +5,13 @@
 Each folder of DIR is a case: program.mlir, inputs.npz, outputs.npz (arrays a0, a1, ...), meta.json with the element types
 (types that .npy cannot name are stored as integers of their size) and, for each output, what error is allowed:
 atol + rtol * (|want| + scaled * largest |want|). Integers, bools, infinities and NaNs have to be the same.
-The text is parsed by JAX's own MLIR parser, verified, compiled and run. Prints `N of M agree`; fails unless all do.
+The text is parsed by JAX's own MLIR parser, verified, compiled and run, in a process that is started anew when a case kills it.
+Prints `N of M agree`; fails unless all do.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import pathlib
 import sys
@@ -105,6 +107,43 @@ def check(xla, folder):
     return [f"{n}: {d}" for n, d in zip(named, differences) if d], compiled
 
 
+def work(pipe):
+    """Answers folders with what differs and the time to compile."""
+    xla = Xla()
+    while True:
+        folder = pipe.recv()
+        try:
+            answer = check(xla, folder)
+        except Exception as e:
+            lines = str(e).strip().splitlines() or [type(e).__name__]
+            answer = [" | ".join(lines[:4])[:600]], 0.0
+        pipe.send(answer)
+
+
+class Worker:
+    """A process that checks cases, and another one after a crash."""
+
+    def __init__(self):
+        self.context = multiprocessing.get_context("spawn")
+        self.start()
+
+    def start(self):
+        self.pipe, theirs = self.context.Pipe()
+        self.process = self.context.Process(target=work, args=(theirs,), daemon=True)
+        self.process.start()
+        theirs.close()
+
+    def check(self, folder):
+        self.pipe.send(folder)
+        try:
+            return self.pipe.recv()
+        except EOFError:
+            self.process.join()
+            code = self.process.exitcode
+            self.start()
+            return [f"the process died (exit code {code})"], 0.0
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("dir", type=pathlib.Path)
@@ -113,13 +152,9 @@ def main():
     parser.add_argument("--quiet", action="store_true", help="only cases that differ, and the count")
     args = parser.parse_args()
     folders = sorted(p.parent for p in args.dir.glob("*/meta.json") if args.only in p.parent.name)
-    xla, agree = Xla(), 0
+    worker, agree = Worker(), 0
     for folder in folders:
-        try:
-            differences, compiled = check(xla, folder)
-        except Exception as e:
-            lines = str(e).strip().splitlines() or [type(e).__name__]
-            differences, compiled = [" | ".join(lines[:4])[:600]], 0.0
+        differences, compiled = worker.check(folder)
         if not differences:
             agree += 1
             if not args.quiet:

@@ -134,6 +134,22 @@ fn sums_of_narrow_floats_run_in_f32() {
     same_results("sum", &func, &again("sum", &func).1);
 }
 
+/// XLA's constant folding dies of a zero divisor.
+#[test]
+fn literal_divisions_are_computed() {
+    written(
+        "func @f(%x: i32[2]) -> (i32[2], i32[2]) {
+           %0 = constant dense<[7, -7]> : i32[2]
+           %1 = constant dense<0> : i32[]
+           %2 = broadcast_in_dim %1, dims = [] : i32[2]
+           %3 = divide %0, %2 : i32[2]
+           %4 = divide %x, %2 : i32[2]
+           return %3, %4
+         }",
+        &["stablehlo.constant dense<-1> : tensor<2xi32>", "%1 = stablehlo.divide %x, %0 : tensor<2xi32>"],
+    );
+}
+
 #[test]
 fn positions_are_wide_enough() {
     let types = [TensorType::new(DType::F32, [300]), TensorType::scalar(DType::I8)];

@@ -3,7 +3,7 @@
 use super::names::{Names, identifier, quoted};
 use super::types::{arrow, join, tensor, tensors};
 use super::{WriteError, WriteOptions};
-use kiln_ir::{Func, Loc, Node, Op, Shape, Tensor, TensorType, Value};
+use kiln_ir::{BinaryOp, Func, Loc, Node, Op, Shape, Tensor, TensorType, Value};
 use std::collections::BTreeMap;
 
 /// A value of the text.
@@ -28,7 +28,22 @@ impl<'f> Scope<'f> {
             _ => None,
         }
     }
+
+    /// The value, if it is a literal or one spread or reshaped, of moderate size.
+    fn known(&self, v: Value) -> Option<Tensor> {
+        let node = self.func.node(v.node);
+        match &node.op {
+            Op::Constant(t) => Some(t.clone()),
+            Op::BroadcastInDim { .. } | Op::Reshape(_) if node.types[0].num_bytes()? <= MAX_FOLDED_BYTES => {
+                kiln_interp::eval_op(&node.op, &[self.known(node.operands[0])?]).ok()?.into_iter().next()
+            }
+            _ => None,
+        }
+    }
 }
+
+/// Largest literal that is computed while writing.
+const MAX_FOLDED_BYTES: usize = 1 << 16;
 
 /// Names of results that have been given out before their line is written.
 pub(super) struct Reserved {
@@ -146,9 +161,13 @@ impl<'o> Writer<'o> {
                 Op::Parameter(i) => vec![args[*i as usize].clone()],
                 Op::Constant(_) => continue,
                 _ => {
-                    let x = self.operands(&mut scope, node);
+                    let folded = Self::folded(&scope, node);
+                    let x = if folded.is_some() { Vec::new() } else { self.operands(&mut scope, node) };
                     self.at(node);
-                    let results = self.node(&scope, node, &x)?;
+                    let results = match folded {
+                        Some(t) => vec![self.constant(&t)],
+                        None => self.node(&scope, node, &x)?,
+                    };
                     self.hint = None;
                     results
                 }
@@ -172,6 +191,17 @@ impl<'o> Writer<'o> {
             scope.values[v.node.index()] = vec![self.constant(t)];
         }
         scope.values[v.node.index()][v.result as usize].clone()
+    }
+
+    /// What a node computes from literals alone, for operators that must not be left to the target's constant folding: XLA dies
+    /// of dividing integers by zero there.
+    fn folded(scope: &Scope<'_>, node: &Node) -> Option<Tensor> {
+        let Op::Binary(BinaryOp::Divide | BinaryOp::Remainder) = node.op else { return None };
+        if !node.types[0].dtype.is_int() {
+            return None;
+        }
+        let known = node.operands.iter().map(|v| scope.known(*v)).collect::<Option<Vec<_>>>()?;
+        kiln_interp::eval_op(&node.op, &known).ok()?.into_iter().next()
     }
 
     /// The operands of a node. Literals that [`Writer::writes_itself`] names stay without a line, and without a name.

@@ -13,12 +13,13 @@
 //! - Values that a region captures become further operands; constants move into the region.
 //! - The triangle that `cholesky` does not define is set to zero.
 //! - Positions of a type too small for the dimension they index are widened first.
+//! - Integer divisions of literals are written as their results: XLA's constant folding dies of a zero divisor.
 //! - f32 and f64 products ask for `HIGHEST` precision, since the default of some targets is bf16; see
 //!   [`WriteOptions::precision`].
 //!
-//! What stays open: integer powers, where XLA looks at the low six bits of an exponent and takes a negative power of 0 for 0 (kiln:
-//! all bits, and -1 as for a division by 0); which of several updates of one element `scatter` keeps without a combiner (kiln: the last; XLA CPU too),
-//! and the derivative of a composite, which StableHLO cannot hold.
+//! What stays open: integer powers, where XLA looks at the low six bits of an exponent and takes a negative power of 0 for 0
+//! (kiln: all bits, and -1 as for a division by 0); which of several updates of one element `scatter` keeps without a
+//! combiner (kiln: the last; XLA CPU too); the derivative of a composite, which StableHLO cannot hold.
 //!
 //! ```
 //! use kiln_builder::{Graph, dims};
