@@ -84,7 +84,7 @@ impl Graph {
         self.fold_op(operands, inits, body, |body| Op::GenericReduce { axes, body })
     }
 
-    /// [`Graph::generic_reduce`] over windows; `inits` also stand for padding.
+    /// [`Graph::generic_reduce`] over windows; padding and the holes of dilation take no part.
     #[track_caller]
     pub fn generic_reduce_window(
         &self,
