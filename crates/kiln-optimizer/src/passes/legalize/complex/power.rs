@@ -50,6 +50,14 @@ impl Build {
         let turn = self.neg(turn)?;
         let shrunk = self.un(UnaryOp::Exponential, turn)?;
         let m2 = self.mul(grown, shrunk)?;
+        // One factor may overflow or vanish where the product does not.
+        let exponent = self.mul(c, log)?;
+        let exponent = self.add(exponent, turn)?;
+        let at_once = self.un(UnaryOp::Exponential, exponent)?;
+        let (finite, zero) = (self.is_finite(m2)?, self.cmp_num(EQ, m2, 0.0)?);
+        let good = self.not(zero)?;
+        let good = self.and(good, finite)?;
+        let m2 = self.sel(good, m2, at_once)?;
         let (p, q) = (self.mul(c, angle)?, self.mul(d, log)?);
         // A real exponent does not turn by the logarithm, which may be infinite.
         let real = self.cmp_num(EQ, d, 0.0)?;
