@@ -346,6 +346,8 @@ impl Builder<'_> {
                     None => self.malformed(op, "no such element of the tuple"),
                 };
             }
+            // Where a value lies does not change it; nor does a cast between the types of VHLO and other dialects.
+            "sdy.sharding_constraint" | "sdy.reshard" | "builtin.unrealized_conversion_cast" => return Ok(operands),
             "call" | "func.call" => {
                 let callee = op.attrs.get("callee").and_then(|a| a.as_str()).unwrap_or_default();
                 return self.call(op, callee, operands);

@@ -85,6 +85,14 @@ impl Parser<'_> {
             } else if self.c.eat_word("func.func") {
                 let f = self.function()?;
                 module.functions.push(f);
+            } else if self.c.eat_word("sdy.mesh") {
+                // `@name = <["axis"=2]>`: where a program runs.
+                self.c.symbol()?;
+                self.c.expect("=")?;
+                self.c.skip_balanced('<', '>')?;
+                if self.c.peek() == Some('{') {
+                    self.dict()?;
+                }
             } else if self.c.peek() == Some('"') {
                 self.generic_item(module)?;
             } else if self.c.peek() == Some('#') {
@@ -153,6 +161,7 @@ impl Parser<'_> {
                 module.functions.push(Function { name, results, body, place });
                 Ok(())
             }
+            "sdy.mesh" => self.generic_rest(&mut Operation::default()),
             other => self.c.fail(format!("expected a module or function, found \"{other}\"")),
         }
     }

@@ -87,6 +87,16 @@ fn what_says_where_a_program_runs_is_passed_over() {
 }
 
 #[test]
+fn shardings_change_nothing() {
+    for file in ["sharded.mlirbc", "sharded.mlir"] {
+        let program = build(&module(file), "main").unwrap_or_else(|e| panic!("{e}"));
+        let input = kiln_ir::Tensor::from_slice([2, 2], &[1.0f32, 2.0, 3.0, 4.0]).expect("four numbers");
+        let outputs = kiln_interp::eval(&program.func, &[input]).expect("a value");
+        assert_eq!(numbers(&outputs[0]), [-2.0, -4.0, -6.0, -8.0], "{file}");
+    }
+}
+
+#[test]
 fn errors_name_the_place_in_the_users_source() {
     let module = module("locations.mlirbc");
     let error = |name: &str| build(&module, name).expect_err("no operator of one device").to_string();

@@ -16,6 +16,13 @@ impl Parser<'_> {
             "stablehlo.convolution" | "stablehlo.dynamic_conv" => return self.convolution(op),
             "stablehlo.slice" => return self.slice(op),
             "chlo.scan" => return self.scan(op),
+            "sdy.sharding_constraint" | "sdy.reshard" => {
+                // `%x <@mesh, [{"axis"}]> : type`.
+                let operand = self.operand()?;
+                op.operands.push(operand);
+                self.c.skip_balanced('<', '>')?;
+                return self.types(op);
+            }
             "stablehlo.compare" => {
                 let word = self.c.ident()?;
                 op.attrs.insert("comparison_direction".into(), Attr::Word(word));
