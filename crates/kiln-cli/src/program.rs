@@ -1,6 +1,7 @@
 //! Reading programs.
 
 use crate::failure::{Done, Failure};
+use kiln::ir::OutputKind;
 use kiln::prelude::*;
 use kiln_stablehlo::{Module, Program};
 use std::path::Path;
@@ -39,8 +40,18 @@ pub fn graph(module: &Module, function: Option<&str>) -> Result<Program, String>
 /// As [`module`] and [`graph`].
 pub fn read(file: &Path, function: Option<&str>) -> Done<Program> {
     let mut program = module(file).and_then(|m| graph(&m, function)).map_err(Failure::Input)?;
-    program.func.outputs.truncate(program.results);
+    without_checks(&mut program);
     Ok(program)
+}
+
+/// Takes out what only checks look at; results and new values of variables stay.
+pub fn without_checks(program: &mut Program) {
+    let mut index = 0;
+    program.func.outputs.retain(|output| {
+        index += 1;
+        index <= program.results || matches!(output.kind, OutputKind::Update(_))
+    });
+    program.checks.clear();
 }
 
 /// Loads an artifact for this many threads.

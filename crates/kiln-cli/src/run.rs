@@ -5,7 +5,7 @@ use crate::elements::Elements;
 use crate::failure::{Done, Failure};
 use crate::options::{Backend, CompileOptions};
 use crate::program;
-use kiln::ir::{DType, Func};
+use kiln::ir::{DType, Func, InputKind, OutputKind};
 use kiln::prelude::*;
 use std::io::Write;
 use std::path::PathBuf;
@@ -146,11 +146,26 @@ fn interpret(args: &Args, func: &Func) -> Done<Results> {
     if !args.options.is_default() || args.threads.is_some() {
         return Err(Failure::Usage("the interpreter runs the program as it is, on one thread".into()));
     }
-    let inputs: Vec<(String, DType)> = func.inputs.iter().map(|i| (i.name.clone(), i.ty.dtype)).collect();
-    let values: Vec<Tensor> = feeds(args, &inputs)?.into_iter().map(|(_, t)| t).collect();
+    let inputs: Vec<(String, DType)> = func
+        .inputs
+        .iter()
+        .filter(|i| matches!(i.kind, InputKind::Feed))
+        .map(|i| (i.name.clone(), i.ty.dtype))
+        .collect();
+    let owned = feeds(args, &inputs)?;
+    let feeds: Vec<(&str, &Tensor)> = owned.iter().map(|(n, t)| (n.as_str(), t)).collect();
+    let mut values = kiln::debug::inputs(func, &feeds).map_err(Failure::input)?;
     repeat(args.repeat, || {
         let results = kiln::interp::eval(func, &values).map_err(Failure::input)?;
-        Ok(func.outputs.iter().map(|o| o.name.clone()).zip(results).collect())
+        let mut fetched = Vec::new();
+        for (output, value) in func.outputs.iter().zip(results) {
+            match output.kind {
+                OutputKind::Fetch => fetched.push((output.name.clone(), value)),
+                // The next run goes on from here, as a session does.
+                OutputKind::Update(input) => values[input] = value,
+            }
+        }
+        Ok(fetched)
     })
 }
 

@@ -385,6 +385,35 @@ fn arrays_of_every_type_go_through() {
     }
 }
 
+/// Programs with a random generator keep its state in a variable: every run goes on from the last.
+#[test]
+fn programs_with_state_run() {
+    let dir = folder("state");
+    let text = "func.func @main() -> tensor<4xf32> {
+  %a = stablehlo.constant dense<0.0> : tensor<f32>
+  %b = stablehlo.constant dense<1.0> : tensor<f32>
+  %s = stablehlo.constant dense<4> : tensor<1xi64>
+  %0 = stablehlo.rng %a, %b, %s, distribution = UNIFORM : (tensor<f32>, tensor<f32>, tensor<1xi64>) -> tensor<4xf32>
+  return %0 : tensor<4xf32>
+}
+";
+    write(&dir, "random.mlir", text);
+    assert_eq!(code(&kiln_at(&dir, &["compile", "random.mlir", "-o", "random.kiln"])), 0);
+    let line = |args: &[&str]| {
+        let o = kiln_at(&dir, args);
+        assert_eq!(code(&o), 0, "{args:?}: {}", stderr(&o));
+        stdout(&o).lines().next().expect("a result").to_owned()
+    };
+    let once = line(&["run", "random.mlir"]);
+    let twice = line(&["run", "random.mlir", "--repeat", "2"]);
+    assert!(once.starts_with("r0: f32[4] = ["), "{once}");
+    assert_ne!(once, twice);
+    for file in [&["run", "random.mlir", "--backend", "interp"][..], &["run", "random.kiln"]] {
+        assert_eq!(line(file), once, "{file:?}");
+        assert_eq!(line(&[file, &["--repeat", "2"]].concat()), twice, "{file:?}");
+    }
+}
+
 /// The page about the command has the present table of tolerances.
 #[test]
 fn the_tolerances_are_documented() {

@@ -1,5 +1,6 @@
 //! Running an artifact in a process of its own, which loads it as a user's program would: through the runtime alone.
 
+use super::unit;
 use crate::arrays::{self, as_type};
 use crate::failure::{Done, Failure};
 use kiln::prelude::*;
@@ -38,7 +39,7 @@ pub fn run(args: &Args) -> Done {
     }
     let feeds: Vec<(&str, &Tensor)> = feeds.iter().map(|(n, t)| (*n, t)).collect();
     let start = Instant::now();
-    let outputs = exe.run(&feeds).map_err(Failure::input)?;
+    let outputs = unit::run_once(&exe, &feeds).map_err(Failure::input)?;
     let taken = start.elapsed();
     write_npz(&args.outputs, &outputs.iter().collect::<Vec<_>>()).map_err(Failure::input)?;
     writeln!(std::io::stdout(), "{}", taken.as_nanos())?;

@@ -7,7 +7,7 @@ use super::worker::{Job, Outcome, Status};
 use crate::arrays::{as_type, numpy_type, position, retype};
 use crate::options::Backend;
 use crate::program;
-use kiln::ir::{DType, Func, Input, InputKind, NodeId, Op};
+use kiln::ir::{DType, Func, Input, InputKind, NodeId, Op, OutputKind};
 use kiln::prelude::*;
 use kiln_stablehlo::{Block, Module, Program};
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,20 +141,22 @@ fn judge_folder(
     outcome: &mut Outcome,
     distance: &mut Distance,
 ) -> Result<Status, String> {
-    let program = &prepared.program;
-    let mut func = program.func.clone();
-    func.outputs.truncate(program.results);
+    let mut program = prepared.program.clone();
+    program::without_checks(&mut program);
+    let func = program.func;
     // Arguments that the program does not use are no inputs of the graph.
     let inputs = func
         .inputs
         .iter()
+        .filter(|input| matches!(input.kind, InputKind::Feed))
         .map(|input| {
             let array = position(&input.name).and_then(|i| folder.inputs.get(&i));
             let array = array.ok_or_else(|| format!("inputs.npz has no array for argument {}", input.name))?;
             as_type(array, input.ty.dtype).map_err(|e| format!("argument {}: {e}", input.name))
         })
         .collect::<Result<Vec<_>, String>>()?;
-    let results = execute(job, &func, &inputs, outcome)?;
+    let mut results = execute(job, &func, &inputs, outcome)?;
+    results.truncate(program.results);
     if results.len() != folder.outputs.len() {
         return Err(format!("{} results, outputs.npz has {}", results.len(), folder.outputs.len()));
     }
@@ -186,7 +188,7 @@ fn judge_checks(
         outcome.reason = "the file checks nothing".into();
         return Ok(Status::Skipped);
     }
-    if !program.func.inputs.is_empty() {
+    if program.func.inputs.iter().any(|i| matches!(i.kind, InputKind::Feed)) {
         return Err("the function takes arguments: it needs a folder with inputs.npz".into());
     }
     let mut func = program.func.clone();
@@ -239,7 +241,7 @@ fn literals_as_inputs(func: &mut Func) -> Vec<Tensor> {
     literals.into_iter().map(|(_, t)| t).collect()
 }
 
-/// Runs a function on values of its inputs, and notes the times.
+/// Runs a function on values of its feeds in their order (variables start as the program says), and notes the times.
 fn execute(job: &Job, func: &Func, inputs: &[Tensor], outcome: &mut Outcome) -> Result<Vec<Tensor>, String> {
     let done = match (job.backend, job.optimize) {
         (Backend::Interp, false) => interpret(func, inputs, None),
@@ -258,7 +260,14 @@ fn execute(job: &Job, func: &Func, inputs: &[Tensor], outcome: &mut Outcome) -> 
 }
 
 fn interpret(func: &Func, inputs: &[Tensor], compile: Option<Duration>) -> Result<Execution, String> {
-    let inputs = inputs.iter().zip(&func.inputs).map(|(t, i)| retype(t, &i.ty)).collect::<Result<Vec<_>, _>>()?;
+    let ports = func.inputs.iter().filter(|i| matches!(i.kind, InputKind::Feed));
+    let inputs = inputs
+        .iter()
+        .zip(ports)
+        .map(|(t, i)| Ok((i.name.as_str(), retype(t, &i.ty)?)))
+        .collect::<Result<Vec<_>, String>>()?;
+    let feeds: Vec<(&str, &Tensor)> = inputs.iter().map(|(n, t)| (*n, t)).collect();
+    let inputs = kiln::debug::inputs(func, &feeds).map_err(|e| e.to_string())?;
     let start = Instant::now();
     let outputs = kiln::interp::eval(func, &inputs).map_err(|e| e.to_string())?;
     Ok(Execution { outputs, compile, run: start.elapsed() })
@@ -268,13 +277,26 @@ fn compiled(job: &Job, func: &Func, inputs: &[Tensor]) -> Result<Execution, Stri
     let start = Instant::now();
     let exe = job.options.compiler(job.threads).compile_func(func.clone()).map_err(|e| e.to_string())?;
     let compile = Some(start.elapsed());
-    let feeds: Vec<(&str, &Tensor)> = func.inputs.iter().map(|i| i.name.as_str()).zip(inputs).collect();
+    let ports = func.inputs.iter().filter(|i| matches!(i.kind, InputKind::Feed));
+    let feeds: Vec<(&str, &Tensor)> = ports.map(|i| i.name.as_str()).zip(inputs).collect();
     if job.artifact {
-        let names: Vec<&str> = func.outputs.iter().map(|o| o.name.as_str()).collect();
+        let fetched = func.outputs.iter().filter(|o| matches!(o.kind, OutputKind::Fetch));
+        let names: Vec<&str> = fetched.map(|o| o.name.as_str()).collect();
         let (outputs, run) = artifact::elsewhere(&exe, &feeds, &names)?;
         return Ok(Execution { outputs, compile, run });
     }
     let start = Instant::now();
-    let outputs = exe.run(&feeds).map_err(|e| e.to_string())?;
+    let outputs = run_once(&exe, &feeds).map_err(|e| e.to_string())?;
     Ok(Execution { outputs: outputs.into_vec(), compile, run: start.elapsed() })
+}
+
+/// Runs an executable once; one that updates variables starts from their initial values.
+///
+/// # Errors
+/// As [`Executable::run`].
+pub fn run_once(exe: &Executable, feeds: &[(&str, &Tensor)]) -> Result<Outputs, RunError> {
+    match exe.signature().variables.iter().any(|v| v.updated) {
+        true => exe.session()?.run(feeds),
+        false => exe.run(feeds),
+    }
 }
