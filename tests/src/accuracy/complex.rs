@@ -10,6 +10,7 @@ use super::sweep::Density;
 use super::trig::{atan2_dd, sin_cos, sin_cos_dd};
 use crate::rng::Rng;
 use kiln_spec::{Accuracy, Spec};
+use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
 /// A complex number.
 #[derive(Clone, Copy, Debug)]
@@ -230,13 +231,12 @@ fn points(format: Format, density: Density, seed: u64) -> Vec<(f64, f64)> {
     let n = if density == Density::Dense { 1 << 15 } else { 200 };
     let mut r = Rng::new(seed);
     let mut out = vec![];
-    let centres =
-        [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0), (1.5707963267948966, 0.0), (3.141592653589793, 0.0)];
+    let centres = [(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0), (FRAC_PI_2, 0.0), (PI, 0.0)];
     for _ in 0..n {
         let part = |r: &mut Rng| (r.unit() * 2.0 - 1.0) * ldexp(1.0, 3 - r.below(23) as i32);
         out.push((part(&mut r), part(&mut r)));
         out.push((r.unit() * 8.0 - 4.0, r.unit() * 8.0 - 4.0));
-        let t = r.unit() * 6.283185307179586;
+        let t = r.unit() * TAU;
         let size = 1.0 + (r.unit() - 0.5) * ldexp(1.0, -(r.below(24) as i32));
         out.push((size * t.cos(), size * t.sin()));
         let c = r.pick(&centres);
@@ -248,7 +248,7 @@ fn points(format: Format, density: Density, seed: u64) -> Vec<(f64, f64)> {
 
 fn error(format: Format, found: (f64, f64), exact: Complex, least: i32) -> f64 {
     let size = exact.re.hi.abs().max(exact.im.hi.abs());
-    let floor = if size > 0.0 && size.is_finite() { exponent(size).max(least) } else { 0 };
+    let floor = exponent(size).max(least);
     let part = |found: f64, e: Dd| {
         // The sign of a part that is 0 is not measured.
         let found = if found == 0.0 { 0f64.copysign(e.hi) } else { found };
@@ -287,6 +287,11 @@ pub fn measure(
     for i in 0..inputs[0].len() {
         let at: Vec<(f64, f64)> = inputs.iter().map(|p| p[i]).collect();
         let exact = f.exact(&at);
+        let size = exact.re.hi.abs().max(exact.im.hi.abs());
+        if !(ldexp(1.0, format.least / 2)..ldexp(1.0, format.most)).contains(&size) {
+            // Overflow, and cancellation down to where parts underflow.
+            continue;
+        }
         let v = |k: usize| format.decode(found[i * parts + k]);
         let z = (v(0), if f.real { 0.0 } else { v(1) });
         let e = error(format, z, exact, f.floor()) / f.condition(&at);

@@ -87,7 +87,10 @@ pub fn exp(x: f64) -> Exact {
 
 /// `exp(x) - 1`.
 pub fn expm1(x: f64) -> Exact {
-    if special(x) || x.abs() < TINY { if special(x) { x.exp_m1() } else { x }.into() } else { expm1_dd(x.into()) }
+    if special(x) {
+        return x.exp_m1().into();
+    }
+    if x.abs() < TINY { x.into() } else { expm1_dd(x.into()) }
 }
 
 /// `log(x)`.
@@ -181,7 +184,7 @@ pub fn asinh(x: f64) -> Exact {
 
 /// The inverse hyperbolic cosine.
 pub fn acosh(x: f64) -> Exact {
-    if !(x > 1.0) || x.is_infinite() {
+    if x.is_nan() || x <= 1.0 || x.is_infinite() {
         return if x == 1.0 {
             0.0
         } else if x > 1.0 {

@@ -4,7 +4,7 @@ use super::dd::{Dd, Exact, exponent, ldexp};
 use super::elementary::{TINY, exp_dd, log_dd, log1p_dd, special};
 use super::trig::{HALF_PI, sin_cos};
 
-const TWO_OVER_SQRT_PI: Dd = Dd::new(1.1283791670955126, 1.533545961316588e-17);
+const TWO_OVER_SQRT_PI: Dd = Dd::new(std::f64::consts::FRAC_2_SQRT_PI, 1.533545961316588e-17);
 const HALF_LOG_TWO_PI: Dd = Dd::new(0.9189385332046728, -3.8782941580672414e-17);
 const LOG_PI: Dd = Dd::new(1.1447298858494002, 1.0265951162707826e-17);
 const EULER: Dd = Dd::new(0.5772156649015329, -4.942915152430645e-18);

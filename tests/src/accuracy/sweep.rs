@@ -98,8 +98,13 @@ impl Sweep {
         let largest = ldexp(2.0 - ldexp(1.0, 1 - format.digits), format.most);
         let places = [0.0, 1.0, 0.5, 2.0, 3.0, 4.0, 0.25, 10.0, 0.925, 0.55, 0.625, 0.75, 1.5, 2.5, 8.0, 40.0];
         let ends = [88.72, 103.9, 87.33, 709.78, 745.13, 708.39, 710.47, 89.41, largest, ldexp(1.0, format.least)];
-        let last =
-            [0.3465735903, 0.69314718056, 1.0986122887, std::f64::consts::SQRT_2, std::f64::consts::FRAC_1_SQRT_2];
+        let last = [
+            0.3465735903,
+            std::f64::consts::LN_2,
+            1.0986122887,
+            std::f64::consts::SQRT_2,
+            std::f64::consts::FRAC_1_SQRT_2,
+        ];
         for x in [&places[..], &ends, &last].concat() {
             self.around(x, n);
             self.around(-x, n);
