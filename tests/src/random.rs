@@ -6,6 +6,7 @@
 
 mod control;
 mod data;
+mod exotic;
 mod ops;
 mod structured;
 mod windows;
@@ -52,7 +53,8 @@ pub(crate) fn epsilon(dtype: DType) -> f64 {
         DType::F32 => f64::from(f32::EPSILON),
         DType::F16 => 2f64.powi(-10),
         DType::BF16 => 2f64.powi(-7),
-        _ => 0.0,
+        DType::C64 | DType::C128 => epsilon(dtype.real_type()),
+        other => other.mini_format().map_or(0.0, |f| 2f64.powi(-(f.mantissa_bits as i32))),
     }
 }
 
@@ -69,7 +71,8 @@ impl Gen {
         let results = kiln::interp::eval_op(&op, &tensors).unwrap_or_else(|e| panic!("{}: {e}", op.name()));
         let mut first = None;
         for (value, tensor) in self.func.results(node).zip(results) {
-            let error = if tensor.dtype().is_float() { error(&tensor) } else { 0.0 };
+            let dtype = tensor.dtype();
+            let error = if dtype.is_float() || dtype.is_complex() { error(&tensor) } else { 0.0 };
             let entry = Entry { value, tensor, error };
             if entry.tensor.len() <= MAX_ELEMENTS {
                 self.entries.push(entry.clone());
@@ -111,6 +114,11 @@ impl Gen {
     }
 }
 
+/// False for types whose sums and products of many terms have no bound here: complex, and floats that overflow early.
+pub(crate) fn sums(dtype: DType) -> bool {
+    !dtype.is_complex() && dtype.mini_format().is_none()
+}
+
 /// The largest finite absolute value.
 pub(crate) fn magnitude(t: &Tensor) -> f64 {
     to_f64(t).into_iter().filter(|x| x.is_finite()).fold(0.0, |a, x| a.max(x.abs()))
@@ -141,7 +149,7 @@ pub fn generate(seed: u64, size: usize) -> Case {
 impl Gen {
     fn random_step(&mut self) {
         // A step that does not fit what is there makes nothing; the next one is tried.
-        let _ = match self.rng.below(30) {
+        let _ = match self.rng.below(33) {
             0..=4 => self.unary(),
             5..=9 => self.binary(),
             10 => self.compare_select(),
@@ -161,6 +169,7 @@ impl Gen {
             26 => self.convolution(),
             27 => self.gather_or_scatter(),
             28 => self.control_flow(),
+            29..=31 => self.exotic(),
             _ => self.source(),
         };
     }

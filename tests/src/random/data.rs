@@ -74,6 +74,14 @@ impl Gen {
             let t = Tensor::from_vec(shape, data).expect("as many as the shape has");
             return eval_op(&Op::Convert(dtype), &[t]).expect("converts").swap_remove(0);
         }
+        if dtype.is_complex() {
+            let parts = [(); 2].map(|()| self.contents(dtype.real_type(), shape, special));
+            return eval_op(&Op::Complex, &parts).expect("parts fit").swap_remove(0);
+        }
+        if dtype.bits() < 8 {
+            let wide = self.contents(DType::I32, shape, special);
+            return eval_op(&Op::Convert(dtype), &[wide]).expect("converts").swap_remove(0);
+        }
         let data: Vec<u8> = (0..n * dtype.size()).map(|_| 0).collect();
         let mut bytes = data;
         for chunk in bytes.chunks_mut(dtype.size()) {

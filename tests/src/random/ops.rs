@@ -74,6 +74,9 @@ impl Gen {
     pub(super) fn unary(&mut self) -> Option<Entry> {
         let x = self.find(|_| true)?;
         let dtype = x.tensor.dtype();
+        if dtype.is_complex() {
+            return self.complex_unary(&x);
+        }
         if !dtype.is_float() {
             let op = *self.rng.pick(&INTEGER);
             return self.emit_moved(Op::Unary(op), &[&x]);
@@ -119,6 +122,9 @@ impl Gen {
         let x = self.find(|_| true)?;
         let y = self.partner(&x)?;
         let dtype = x.tensor.dtype();
+        if dtype.is_complex() {
+            return self.complex_binary(&x, &y);
+        }
         let eps = epsilon(dtype);
         if x.error > 0.0 || y.error > 0.0 {
             let (x, y) = (self.clamped(&x, -64.0, 64.0)?, self.clamped(&y, -64.0, 64.0)?);

@@ -1,6 +1,6 @@
 //! Data movement, contractions, reductions, gather and scatter.
 
-use super::{Entry, Gen, MAX_ELEMENTS, epsilon, magnitude};
+use super::{Entry, Gen, MAX_ELEMENTS, epsilon, magnitude, sums};
 use kiln::ir::op::{ArgKind, Axes, DotDims, GatherDims, Ints, Reducer, ScatterDims, ScatterUpdate};
 use kiln::ir::{DType, Dim, Op, Shape, Tensor};
 use smallvec::SmallVec;
@@ -163,7 +163,7 @@ impl Gen {
     }
 
     pub(super) fn dot(&mut self) -> Option<Entry> {
-        let x = self.find(|e| e.tensor.rank() > 0 && e.tensor.len() <= 600)?;
+        let x = self.find(|e| e.tensor.rank() > 0 && e.tensor.len() <= 600 && sums(e.tensor.dtype()))?;
         let dtype = x.tensor.dtype();
         let rank = x.tensor.rank();
         let x = if dtype.is_float() { self.clamped(&x, -8.0, 8.0)? } else { x };
@@ -213,7 +213,7 @@ impl Gen {
     }
 
     pub(super) fn reduce(&mut self) -> Option<Entry> {
-        let x = self.find(|e| e.tensor.rank() > 0)?;
+        let x = self.find(|e| e.tensor.rank() > 0 && sums(e.tensor.dtype()))?;
         let dtype = x.tensor.dtype();
         let rank = x.tensor.rank();
         let count = 1 + self.rng.below(rank);
@@ -322,7 +322,7 @@ impl Gen {
         let updates = self.input(updates);
         let combine =
             [ScatterUpdate::Combine(Reducer::Add), ScatterUpdate::Combine(Reducer::Maximum), ScatterUpdate::Assign];
-        let update = *self.rng.pick(&combine);
+        let update = if sums(dtype) { *self.rng.pick(&combine) } else { ScatterUpdate::Assign };
         let dims = Box::new(ScatterDims {
             update_window_dims: axes(window),
             inserted_window_dims: axes(inserted),

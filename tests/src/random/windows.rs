@@ -1,6 +1,6 @@
 //! Convolutions, reduce_window and select_and_scatter.
 
-use super::{Entry, Gen, MAX_ELEMENTS, epsilon, magnitude};
+use super::{Entry, Gen, MAX_ELEMENTS, epsilon, magnitude, sums};
 use kiln::ir::op::{CompareDirection, ConvDims, Reducer, Window, WindowDim};
 use kiln::ir::{DType, Op};
 use smallvec::SmallVec;
@@ -21,7 +21,8 @@ impl Gen {
     }
 
     pub(super) fn reduce_window(&mut self) -> Option<Entry> {
-        let x = self.find(|e| e.tensor.rank() > 0 && !e.tensor.is_empty() && e.tensor.len() <= 800)?;
+        let x = self
+            .find(|e| e.tensor.rank() > 0 && !e.tensor.is_empty() && e.tensor.len() <= 800 && sums(e.tensor.dtype()))?;
         if self.rng.one_in(3) {
             return self.select_and_scatter(&x);
         }
@@ -76,6 +77,7 @@ impl Gen {
                 && !e.tensor.is_empty()
                 && e.tensor.len() <= 600
                 && e.tensor.dtype() != DType::Bool
+                && sums(e.tensor.dtype())
         })?;
         let dtype = x.tensor.dtype();
         let x = if dtype.is_float() { self.clamped(&x, -8.0, 8.0)? } else { x };
