@@ -164,6 +164,11 @@ impl Graph {
         self.0.borrow().name.clone()
     }
 
+    /// The number of nodes of the functions that are being recorded: the graph's and, inside of closures, theirs.
+    pub fn open_nodes(&self) -> usize {
+        self.0.borrow().frames.iter().map(|f| f.func.nodes().len()).sum()
+    }
+
     /// True when both handles are of one graph.
     pub fn same(&self, other: &Graph) -> bool {
         Rc::ptr_eq(&self.0, &other.0)

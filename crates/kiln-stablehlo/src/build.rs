@@ -38,6 +38,9 @@ const MAX_DEPTH: usize = 64;
 /// has written down where that is more.
 const MAX_OPERATIONS: usize = 1 << 18;
 const MAX_INLINED: usize = 16;
+/// Most nodes that all of them may come to, and how many more than operations written down where that is more.
+const MAX_NODES: usize = 1 << 19;
+const MAX_MADE_OF: usize = 64;
 /// Most tensors of a tuple, those of tuples inside of it included.
 const MAX_LEAVES: usize = 1 << 14;
 
@@ -77,14 +80,16 @@ pub fn build_with(module: &Module, name: &str, options: &BuildOptions) -> Result
         return Err(Error::Syntax { place: place(1), message: format!("there is no function @{name}") });
     };
     let graph = Graph::new(if function.name.is_empty() { "main" } else { &function.name });
+    let written_down: usize = module.functions.iter().map(|f| written(&f.body)).sum();
     let mut b = Builder {
         module,
         options,
         graph,
         depth: 0,
         built: 0,
+        nodes: MAX_NODES.max(MAX_MADE_OF * written_down),
         functions: module.functions.iter().enumerate().rev().map(|(i, f)| (f.name.as_str(), i)).collect(),
-        most: MAX_OPERATIONS.max(MAX_INLINED * module.functions.iter().map(|f| written(&f.body)).sum::<usize>()),
+        most: MAX_OPERATIONS.max(MAX_INLINED * written_down),
         evaluated: Default::default(),
         lift: None,
         random: None,
@@ -180,6 +185,8 @@ struct Builder<'m> {
     functions: HashMap<&'m str, usize>,
     /// The most that may be recorded.
     most: usize,
+    /// Nodes that may still be made.
+    nodes: usize,
     /// Elements computed so far to find sizes.
     evaluated: std::cell::Cell<usize>,
     /// The shape of the tensors that a region written for scalars is applied to at present.
@@ -302,7 +309,14 @@ impl Builder<'_> {
                 let limit = format!("a program of more than {} operations, calls inlined", self.most);
                 return Err(Error::Unsupported { place: self.place(op), what: limit });
             }
+            let before = self.graph.open_nodes();
             let results = self.operation(op, operands, &scope)?;
+            // Those of regions inside were counted there.
+            let made = self.graph.open_nodes().saturating_sub(before);
+            let Some(left) = self.nodes.checked_sub(made) else {
+                return self.unsupported(op, "a program of too many nodes for what is written");
+            };
+            self.nodes = left;
             let too_large = |e: &Expr| !bounded(e.shape().iter().map(|d| d.as_const()));
             if results.iter().any(|r| matches!(r, Slot::One(e) | Slot::Quantized(e, _) if too_large(e))) {
                 return self.unsupported(op, format!("a value of more than {MAX_ELEMENTS} elements"));

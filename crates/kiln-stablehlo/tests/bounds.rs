@@ -120,3 +120,11 @@ fn regions_within_regions() {
     });
     program(&main_with(&format!("{values}{uses}"))).expect("many regions");
 }
+
+#[test]
+fn operators_made_of_many() {
+    let row = "tensor<4xf32>";
+    let body = lines(3000, |i| format!("  %y{i} = \"chlo.polygamma\"(%r, %r) : ({row}, {row}) -> {row}\n"));
+    let text = format!("func.func @main(%r: {row}) -> {row} {{\n{body}  return %r : {row}\n}}\n");
+    refused(&text, "too many nodes");
+}
