@@ -34,6 +34,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "kiln-optimizer",
             "kiln-program",
             "kiln-runtime",
+            "kiln-stablehlo",
         ],
     ),
 ];

@@ -12,6 +12,7 @@ mod options;
 mod random_graphs;
 mod robustness;
 mod spec_examples;
+mod stablehlo;
 mod support;
 mod symbolic;
 mod training;

@@ -209,6 +209,6 @@ fn weights_become_arguments() {
     assert!(text.contains("%w: tensor<4x3xf32> {kiln.variable = \"w\"}"), "{text}");
     let x = Tensor::from_vec([2, 4], (0..8).map(|i| i as f32).collect()).expect("eight");
     let w = Tensor::from_vec([4, 3], vec![0.5f32; 12]).expect("twelve");
-    let wanted = kiln_interp::eval(&func, &[x.clone()]).expect("runs");
+    let wanted = kiln_interp::eval(&func, std::slice::from_ref(&x)).expect("runs");
     assert_eq!(kiln_interp::eval(&lifted, &[x, w]).expect("runs"), wanted);
 }
