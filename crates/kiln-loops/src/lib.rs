@@ -16,7 +16,7 @@ pub mod types;
 pub mod verify;
 
 pub use builder::KernelBuilder;
-pub use types::{is_loop_type, legalized};
 pub use ir::{
     Access, AxisId, Buf, Carry, Const, Expr, Index, Kernel, Local, Loop, LoopKind, Param, Reduction, Stmt, Var,
 };
+pub use types::{is_loop_type, legalized};

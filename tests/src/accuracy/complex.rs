@@ -1,6 +1,6 @@
 //! Complex functions: reference values and their error, in units of the last place of the larger part of the exact result.
 //!
-//! Arguments are of ordinary size (see [`points`]); overflow, underflow and infinities are not measured here.
+//! Arguments are of ordinary size (see `points`); overflow, underflow and infinities are not measured here.
 
 use super::dd::{Dd, Exact, exponent, ldexp};
 use super::elementary::{cosh, exp_dd, expm1, log_dd, log1p_dd, sinh};

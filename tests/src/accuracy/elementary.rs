@@ -204,7 +204,7 @@ pub fn acosh(x: f64) -> Exact {
 /// The inverse hyperbolic tangent.
 pub fn atanh(x: f64) -> Exact {
     let a = x.abs();
-    if special(x) || a < TINY || a >= 1.0 {
+    if special(x) || !(TINY..1.0).contains(&a) {
         return if x.is_nan() || a > 1.0 {
             f64::NAN
         } else if a == 1.0 {
