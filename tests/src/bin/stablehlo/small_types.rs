@@ -68,7 +68,7 @@ fn small_floats(name: &str) -> Case {
             .named(&label("wide"), &x.cast::<f32>())
             .named(&label("sum"), &(&x + &x.flip([0])))
             .named(&label("product"), &(&x * 3.0))
-            .named(&label("larger"), &x.gt(&x.flip([0])))
+            .named(&label("larger"), &x.gt(x.flip([0])))
             .named(&label("constant"), &g.emit(Op::Constant(every), &[]).cast::<f32>());
     }
     let feeds: Vec<(&str, Tensor)> = feeds.iter().map(|(n, t)| (n.as_str(), t.clone())).collect();
