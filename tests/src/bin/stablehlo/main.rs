@@ -20,6 +20,13 @@ use std::path::Path;
 /// Literals from this size on become arguments.
 const LIFTED_BYTES: usize = 1 << 16;
 
+/// Random graphs that XLA's CPU compiler (jaxlib 0.10.2) computes otherwise, and what it does.
+const DIFFERENT_IN_XLA: [(u64, &str); 3] = [
+    (68, "count_leading_zeros of negative literals gives 32"),
+    (152, "the initial value 16 of an `and` over a dimension of size 1 is dropped"),
+    (197, "a subnormal bf16 divisor is flushed to 0"),
+];
+
 fn main() -> Result<(), String> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let option = |name: &str| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1));
@@ -40,7 +47,9 @@ fn main() -> Result<(), String> {
     }
     for seed in 0..random {
         let name = format!("random_{seed:04}");
-        if wanted(&name) {
+        if let Some((_, why)) = DIFFERENT_IN_XLA.iter().find(|(s, _)| *s == seed).filter(|_| only.is_none()) {
+            println!("{name} left out: {why}");
+        } else if wanted(&name) {
             let case = cases::random(&name, seed);
             emit(Path::new(dir), &case, interp).map_err(|e| format!("{name}: {e}"))?;
             written += 1;
