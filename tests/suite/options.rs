@@ -48,22 +48,13 @@ fn check(case: &Case, optimize: &OptimizeOptions, lower: &LowerOptions) -> Resul
     Ok(())
 }
 
-/// Passes that later stages rely on: they run whatever the level, and without them a graph with their operators is
-/// refused.
-const NEEDED: [&str; 2] = ["inline_composites", "expand_rng"];
-
 #[test]
 fn options_do_not_change_results() {
     let ways = ways();
     let mut failures = Vec::new();
     for seed in SEEDS {
         let case = generate(seed, size_of(seed));
-        let has = |names: &[&str]| case.func.nodes().iter().any(|n| names.contains(&n.op.name()));
         for (name, optimize, lower) in &ways {
-            let needed = optimize.disable.iter().any(|d| NEEDED.contains(&d.as_str()));
-            if needed && has(&["rng_bit_generator", "composite"]) {
-                continue;
-            }
             if let Err(e) = check(&case, optimize, lower) {
                 failures.push(format!("seed {seed}, {name}: {e}"));
             }
