@@ -35,9 +35,6 @@ pub enum Numerics {
 /// optimizations of the code generator.
 pub const STAGES: [&str; 3] = ["fusion", "schedule", "codegen"];
 
-/// Passes that later stages rely on; they run at every level.
-pub const REQUIRED: [&str; 3] = ["inline_composites", "expand_rng", "legalize"];
-
 /// Options of the compiler.
 #[derive(clap::Args, Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct CompileOptions {

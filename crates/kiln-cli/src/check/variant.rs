@@ -1,7 +1,7 @@
 //! Ways of compiling a program.
 
-use crate::options::{CompileOptions, REQUIRED, STAGES};
-use kiln::optimizer::PASSES;
+use crate::options::{CompileOptions, STAGES};
+use kiln::optimizer::{PASSES, REQUIRED};
 
 /// One way of compiling.
 #[derive(Clone, Debug)]
