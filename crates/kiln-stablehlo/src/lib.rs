@@ -40,17 +40,17 @@
 //! ```
 
 mod ast;
-mod build;
 mod bytecode;
 mod error;
 mod read;
+mod record;
 mod write;
 
 pub use ast::{Attr, Block, Element, Function, Literal, Module, Operation, Place, Type, ValueRef};
-pub use build::{BuildOptions, Check, CheckKind, CustomCall, Handler, Program, build, build_with};
 pub use bytecode::read_bytecode;
 pub use error::Error;
 pub use read::read_text;
+pub use record::{BuildOptions, Check, CheckKind, CustomCall, Handler, Program, build, build_with};
 pub use write::{Precision, ToStableHlo, WriteError, WriteOptions, lift_constants, write};
 
 /// Reads a module of either form: MLIR bytecode when it begins like it, else text.
