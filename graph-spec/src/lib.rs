@@ -63,6 +63,54 @@ pub enum Effects {
     Barrier,
 }
 
+impl Class {
+    /// Every class, in the order of the reference.
+    pub const ALL: [Class; 11] = [
+        Class::Source,
+        Class::Unary,
+        Class::Binary,
+        Class::Elementwise,
+        Class::Movement,
+        Class::Contraction,
+        Class::Reduction,
+        Class::Indexing,
+        Class::Control,
+        Class::Random,
+        Class::Barrier,
+    ];
+
+    /// What belongs to the class.
+    pub const fn doc(self) -> &'static str {
+        match self {
+            Class::Source => "Makes a value of none.",
+            Class::Unary => "Elementwise, one operand.",
+            Class::Binary => "Elementwise, two operands of one type.",
+            Class::Elementwise => "Elementwise in another way.",
+            Class::Movement => "Moves, repeats or drops elements.",
+            Class::Contraction => "Sums of products.",
+            Class::Reduction => "Folds elements.",
+            Class::Indexing => "Reads or writes at computed places.",
+            Class::Control => "Holds functions.",
+            Class::Random => "Random bits.",
+            Class::Barrier => "Stops rewrites.",
+        }
+    }
+}
+
+impl Effects {
+    /// Every kind of effects.
+    pub const ALL: [Effects; 3] = [Effects::Pure, Effects::Control, Effects::Barrier];
+
+    /// What a pass may do with such an operator.
+    pub const fn doc(self) -> &'static str {
+        match self {
+            Effects::Pure => "May be removed, duplicated, moved.",
+            Effects::Control => "Holds functions; pure if they are, but `while` may not end.",
+            Effects::Barrier => "Rewrites stop here.",
+        }
+    }
+}
+
 /// One operator.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,5 +1,6 @@
 //! Everything that is derived from the operator table: `cargo xtask codegen`.
 
+mod kinds;
 mod reference;
 mod scalar;
 
@@ -31,8 +32,10 @@ pub fn codegen(check: bool) -> Result<(), String> {
 
 fn outputs(root: &Path) -> Result<Vec<(PathBuf, String)>, String> {
     let spec = kiln_spec::load();
+    let ir = root.join("crates/kiln-ir/src/op/generated");
     Ok(vec![
-        (root.join("crates/kiln-ir/src/generated/scalar_ops.rs"), rustfmt(root, &scalar::generate(&spec))?),
+        (ir.join("kind.rs"), rustfmt(root, &kinds::generate(&spec))?),
+        (ir.join("scalar_ops.rs"), rustfmt(root, &scalar::generate(&spec))?),
         (root.join("docs/operators.md"), reference::generate(&spec)),
     ])
 }
@@ -59,6 +62,18 @@ fn rustfmt(root: &Path, source: &str) -> Result<String, String> {
 fn camel(name: &str) -> String {
     let word = |w: &str| w[..1].to_uppercase() + &w[1..];
     name.split('_').filter(|w| !w.is_empty()).map(word).collect()
+}
+
+/// The patterns of each value: what has one value shares an arm of a match.
+fn grouped(arms: impl IntoIterator<Item = (String, String)>) -> Vec<(String, Vec<String>)> {
+    let mut groups: Vec<(String, Vec<String>)> = Vec::new();
+    for (value, pattern) in arms {
+        match groups.iter_mut().find(|(v, _)| *v == value) {
+            Some((_, patterns)) => patterns.push(pattern),
+            None => groups.push((value, vec![pattern])),
+        }
+    }
+    groups
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The elementwise operators and their facts.
 
-use super::camel;
+use super::{camel, grouped};
 use kiln_spec::{Class, Operator, Spec};
 use std::fmt::Write as _;
 
@@ -73,15 +73,8 @@ fn table(
     value: impl Fn(&Operator) -> String,
 ) {
     let _ = writeln!(out, "/// {doc}\npub const fn {method}(self) -> {ty} {{\nmatch self {{");
-    let mut arms: Vec<(String, Vec<String>)> = Vec::new();
-    for (op, entry) in ops {
-        let (v, pattern) = (value(entry), format!("{name}::{}", camel(op)));
-        match arms.iter_mut().find(|(w, _)| *w == v) {
-            Some((_, patterns)) => patterns.push(pattern),
-            None => arms.push((v, vec![pattern])),
-        }
-    }
-    for (v, patterns) in arms {
+    let arms = ops.iter().map(|(op, entry)| (value(entry), format!("{name}::{}", camel(op))));
+    for (v, patterns) in grouped(arms) {
         let _ = writeln!(out, "{} => {v},", patterns.join(" | "));
     }
     out.push_str("}\n}\n\n");

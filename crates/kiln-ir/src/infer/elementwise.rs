@@ -4,7 +4,7 @@ use super::Cx;
 use crate::diag::Diagnostic;
 use crate::dim::Dim;
 use crate::dtype::{DType, DTypeSet};
-use crate::generated::scalar_ops::{BinaryOp, UnaryOp};
+use crate::op::{BinaryOp, UnaryOp};
 use crate::shape::TensorType;
 
 pub fn unary(cx: &Cx, op: UnaryOp) -> Result<TensorType, Diagnostic> {

@@ -3,11 +3,11 @@
 use crate::dim::Dim;
 use crate::dtype::DType;
 use crate::func::Func;
-use crate::generated::scalar_ops::{BinaryOp, UnaryOp};
 use crate::op::{
     ArgKind, Axes, CompareDirection, ConvDims, DotDims, FftKind, GatherDims, Ints, Op, Reducer, RngAlgorithm,
     ScatterDims, ScatterUpdate, TransposeKind, Window, WindowDim,
 };
+use crate::op::{BinaryOp, UnaryOp};
 use crate::shape::{Shape, TensorType};
 use smallvec::SmallVec;
 

@@ -1,3 +1,4 @@
 //! Code derived from the operator table of `graph-spec` by `cargo xtask codegen`. Do not edit by hand.
 
+pub mod kind;
 pub mod scalar_ops;
