@@ -15,7 +15,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kiln-optimizer", &["kiln-ir", "kiln-interp"]),
     ("kiln-artifact", &["kiln-ir", "kiln-program"]),
     ("kiln-runtime", &["kiln-ir", "kiln-kernels", "kiln-program", "kiln-artifact"]),
-    ("kiln-lower", &["kiln-ir", "kiln-kernels", "kiln-loops", "kiln-optimizer", "kiln-program"]),
+    ("kiln-plan", &["kiln-ir"]),
+    ("kiln-lower", &["kiln-ir", "kiln-kernels", "kiln-loops", "kiln-plan", "kiln-program"]),
     ("kiln-cpu", &["kiln-ir", "kiln-kernels", "kiln-loops", "kiln-program"]),
     ("kiln-gpu", &["kiln-ir", "kiln-loops"]),
     ("kiln-nn", &["kiln-ir", "kiln-builder"]),
@@ -32,6 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "kiln-lower",
             "kiln-nn",
             "kiln-optimizer",
+            "kiln-plan",
             "kiln-program",
             "kiln-runtime",
             "kiln-stablehlo",
@@ -76,7 +78,7 @@ fn the_runtime_links_no_compiler() {
         .expect("cargo runs");
     let tree = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && tree.contains("kiln-program"), "{}", String::from_utf8_lossy(&output.stderr));
-    for unwanted in ["cranelift", "kiln-optimizer", "kiln-lower", "kiln-cpu"] {
+    for unwanted in ["cranelift", "kiln-optimizer", "kiln-plan", "kiln-lower", "kiln-cpu"] {
         assert!(!tree.contains(unwanted), "kiln-runtime depends on {unwanted}");
     }
 }

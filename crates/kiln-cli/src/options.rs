@@ -5,8 +5,8 @@ use clap::ValueEnum;
 use kiln::Compiler;
 use kiln::cpu::{CpuOptions, OptLevel};
 use kiln::lower::LowerOptions;
-use kiln::optimizer::fusion::FusionOptions;
 use kiln::optimizer::{Level, OptimizeOptions, PASSES};
+use kiln::plan::fusion::FusionOptions;
 use serde::{Deserialize, Serialize};
 
 /// What executes a program.

@@ -267,6 +267,17 @@ impl Tensor {
     pub fn bytes(&self) -> &[u8] {
         self.storage.bytes()
     }
+    /// The bytes of the element that all elements of a small tensor equal; `None` for others, for tensors without elements, and
+    /// for those of more than 16 KiB, which are not searched.
+    pub fn splat(&self) -> Option<&[u8]> {
+        const SEARCHED: usize = 1 << 14;
+        let (size, bytes) = (self.dtype().size(), self.bytes());
+        if bytes.is_empty() || bytes.len() > SEARCHED {
+            return None;
+        }
+        let first = &bytes[..size];
+        bytes.chunks_exact(size).all(|c| c == first).then_some(first)
+    }
 
     /// The elements.
     ///

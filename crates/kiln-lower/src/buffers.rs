@@ -5,7 +5,7 @@ use crate::kernels::KernelTable;
 use crate::{LowerOptions, Lowered};
 use kiln_ir::{DType, Tensor, TensorType};
 use kiln_kernels::LibraryOp;
-use kiln_optimizer::buffers::{self as plan, Interval};
+use kiln_plan::arena::{self as plan, Interval};
 use kiln_program::{Buffer, BufferId, Program, Signature, Slot, Step};
 use std::collections::HashMap;
 

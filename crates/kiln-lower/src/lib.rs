@@ -14,7 +14,7 @@ mod region;
 
 use kiln_ir::{Diagnostic, Diagnostics, Func, InputKind, OutputKind};
 use kiln_loops::Kernel;
-use kiln_optimizer::fusion::FusionOptions;
+use kiln_plan::fusion::FusionOptions;
 use kiln_program::{Port, Program, Signature, Slot, Variable};
 
 /// Choices of the lowering.

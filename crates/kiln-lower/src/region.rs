@@ -12,7 +12,7 @@ use crate::buffers::{Buffers, byte_size};
 use crate::emit::{self, Emitted, Operand};
 use crate::library;
 use kiln_ir::{Diagnostics, Func, Op, Tensor, Value};
-use kiln_optimizer::fusion::{Group, GroupKind};
+use kiln_plan::fusion::{Group, GroupKind};
 use kiln_program::{BufferId, Slot, Step};
 use values::{Root, Values};
 

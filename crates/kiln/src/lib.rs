@@ -44,7 +44,7 @@ pub use {
     compiler::{CompileReport, Compiled, Compiler},
     error::CompileError,
     kiln_builder as builder, kiln_cpu as cpu, kiln_interp as interp, kiln_loops as loops, kiln_lower as lower,
-    kiln_nn as nn, kiln_optimizer as optimizer, kiln_stablehlo as stablehlo,
+    kiln_nn as nn, kiln_optimizer as optimizer, kiln_plan as plan, kiln_stablehlo as stablehlo,
 };
 
 /// What most programs need: `use kiln::prelude::*`.

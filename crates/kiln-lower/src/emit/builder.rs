@@ -8,7 +8,7 @@ use kiln_ir::op::CompareDirection;
 use kiln_ir::{BinaryOp, DType, Diagnostic, Func, Node, NodeId, Op, UnaryOp, Value};
 use kiln_loops::types::expr_type;
 use kiln_loops::{Access, AxisId, Buf, Const, Expr, Index, Kernel, Local, Param, Stmt, Var};
-use kiln_optimizer::fusion::{Group, is_inline};
+use kiln_plan::fusion::{Group, is_inline};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

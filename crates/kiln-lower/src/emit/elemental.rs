@@ -4,7 +4,6 @@ use super::builder::{Emitter, unsupported};
 use super::index::{self, Idx};
 use kiln_ir::{BinaryOp, DType, Diagnostic, Node, Op, UnaryOp, Value};
 use kiln_loops::{Const, Index, Var};
-use kiln_optimizer::fusion::splat_bytes;
 use smallvec::SmallVec;
 
 pub(super) type Emit<T> = Result<T, Diagnostic>;
@@ -39,7 +38,7 @@ impl Emitter<'_> {
         let dtype = cx.dtype(v);
         match &node.op {
             Op::Constant(t) => {
-                let bytes = splat_bytes(t).ok_or_else(|| unsupported(node, "literal of several values in a kernel"))?;
+                let bytes = t.splat().ok_or_else(|| unsupported(node, "literal of several values in a kernel"))?;
                 Ok(self.literal(dtype, bytes))
             }
             Op::Iota { dim, .. } => Ok(self.iota(dtype, &idx[*dim])),

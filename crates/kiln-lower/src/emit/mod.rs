@@ -28,7 +28,7 @@ mod window;
 use builder::{Context, Emitter};
 use kiln_ir::{DType, Diagnostic, Func, Value};
 use kiln_loops::Kernel;
-use kiln_optimizer::fusion::{Form, Group};
+use kiln_plan::fusion::{Form, Group};
 
 /// A buffer that a launch works on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

@@ -9,7 +9,6 @@ use super::index::Idx;
 use kiln_ir::op::CompareDirection;
 use kiln_ir::{BinaryOp, DType, Func, Node, Op};
 use kiln_loops::{Carry, Index, Loop, LoopKind, Stmt, Var};
-use kiln_optimizer::fusion::splat_bytes;
 use smallvec::{SmallVec, smallvec};
 
 /// The elements of a node's results.
@@ -46,7 +45,7 @@ impl Emitter<'_> {
         let one = match &node.op {
             Op::Parameter(i) => args[*i as usize],
             Op::Constant(t) => {
-                let bytes = splat_bytes(t).ok_or_else(|| inside(node, "it has several values"))?;
+                let bytes = t.splat().ok_or_else(|| inside(node, "it has several values"))?;
                 self.literal(dtype, bytes)
             }
             Op::Iota { dim, .. } if node.types[0].shape[*dim].as_const() == Some(1) => {

@@ -8,7 +8,7 @@ use super::{Emitted, Temp, launch};
 use kiln_ir::op::{ArgKind, Axes, CompareDirection, Reducer};
 use kiln_ir::{BinaryOp, DType, Func, Node, NodeId, Op, Value};
 use kiln_loops::{AxisId, Index, Stmt, Var};
-use kiln_optimizer::fusion::Group;
+use kiln_plan::fusion::Group;
 use std::collections::BTreeMap;
 
 /// The reductions of a group, in batches that one loop computes: same operand shape, same dimensions, none depending on

@@ -8,7 +8,7 @@ use super::{Emitted, launch};
 use kiln_ir::op::{CompareDirection, Reducer, WindowDim};
 use kiln_ir::{BinaryOp, DType, Func, Node, NodeId, Op, Value};
 use kiln_loops::{Const, Index, Var};
-use kiln_optimizer::fusion::windows_tile;
+use kiln_plan::fusion::windows_tile;
 use smallvec::SmallVec;
 
 /// Windows of at most this many elements are unrolled.

@@ -4,7 +4,7 @@ use super::values::is_invariant;
 use super::{Region, lower};
 use crate::buffers::Buffers;
 use kiln_ir::{Diagnostics, Func, Node, NodeId, Op, Value};
-use kiln_optimizer::fusion::Group;
+use kiln_plan::fusion::Group;
 use kiln_program::{BufferId, Step};
 
 impl Region<'_> {

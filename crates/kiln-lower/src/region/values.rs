@@ -2,8 +2,8 @@
 
 use crate::LowerOptions;
 use kiln_ir::{Func, Op, OutputKind, Value};
-use kiln_optimizer::fusion::{self, Group, GroupKind};
-use kiln_optimizer::schedule::{Resource, TaskGraph, schedule};
+use kiln_plan::fusion::{self, Group, GroupKind};
+use kiln_plan::schedule::{Resource, TaskGraph, schedule};
 
 /// A set of values that share memory; an index into per-root tables.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

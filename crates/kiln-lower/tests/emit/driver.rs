@@ -4,7 +4,7 @@ use crate::graph::G;
 use kiln_ir::{DType, Func, Op, Tensor, Value};
 use kiln_loops::interp::{InterpOptions, run_with};
 use kiln_lower::emit::{Emitted, Operand, emit};
-use kiln_optimizer::fusion::{FusionOptions, FusionPlan, Group, GroupKind, plan};
+use kiln_plan::fusion::{FusionOptions, FusionPlan, Group, GroupKind, plan};
 use std::collections::HashMap;
 
 /// A small deterministic generator (splitmix64).

@@ -139,7 +139,7 @@ fn what_has_no_scalar_form_is_named() {
     let init = g.scalar(0.0f32);
     let y = g.op(Op::GenericReduce { axes: [0].as_slice().into(), body }, &[x, init]);
     g.out(y);
-    let plan = kiln_optimizer::fusion::plan(&g.f, &Default::default());
+    let plan = kiln_plan::fusion::plan(&g.f, &Default::default());
     let error = plan.groups.iter().find_map(|group| kiln_lower::emit::emit(&g.f, group).err()).expect("an error");
     let text = error.to_string();
     assert!(text.contains("`while` has no lowering: in a nested function"), "{text}");

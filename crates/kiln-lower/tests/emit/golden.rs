@@ -4,7 +4,7 @@
 use crate::graph::G;
 use kiln_ir::op::{CompareDirection, ScatterDims, Window, WindowDim};
 use kiln_ir::{BinaryOp, DType, Func, Op, UnaryOp, Value};
-use kiln_optimizer::fusion::plan;
+use kiln_plan::fusion::plan;
 
 /// Compares the first operands, downwards.
 fn greater(types: &[DType]) -> Box<Func> {

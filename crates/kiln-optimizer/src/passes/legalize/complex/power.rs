@@ -1,7 +1,6 @@
 //! Powers and angles of complex numbers.
 
 use super::super::build::{Build, BuiltPair, Pair};
-use crate::fusion::splat_bytes;
 use crate::lit::Lit;
 use kiln_ir::op::CompareDirection::{EQ, GT, LT};
 use kiln_ir::{BinaryOp, Op, Tensor, UnaryOp, Value};
@@ -34,7 +33,7 @@ impl Build {
             (op, _) => op,
         };
         let Op::Constant(t) = literal else { return None };
-        let one = Tensor::from_bytes(t.dtype(), [], splat_bytes(t)?).ok()?;
+        let one = Tensor::from_bytes(t.dtype(), [], t.splat()?).ok()?;
         match Lit::of(&one)? {
             Lit::Float(x) => Some(x),
             Lit::Bool(_) | Lit::Int(_) => None,

@@ -17,7 +17,7 @@ mod rows;
 mod siblings;
 
 pub use cost::windows_tile;
-use kiln_ir::{Func, Node, NodeId, Op, Tensor, Value};
+use kiln_ir::{Func, Node, NodeId, Op, Value};
 use std::fmt::Write as _;
 
 /// The nodes of one function, partitioned into units of execution.
@@ -116,21 +116,9 @@ pub fn plan(func: &Func, options: &FusionOptions) -> FusionPlan {
 /// equal, and sizes. (Library calls, control flow and outputs still read literals from the program's constants.)
 pub fn is_inline(node: &Node) -> bool {
     match &node.op {
-        Op::Constant(t) => splat_bytes(t).is_some(),
+        Op::Constant(t) => t.splat().is_some(),
         _ => false,
     }
-}
-
-/// The bytes of the element that all elements of a small literal equal.
-pub fn splat_bytes(t: &Tensor) -> Option<&[u8]> {
-    const SEARCHED: usize = 1 << 14;
-    let size = t.dtype().size();
-    let bytes = t.bytes();
-    if bytes.is_empty() || bytes.len() > SEARCHED {
-        return None;
-    }
-    let first = &bytes[..size];
-    bytes.chunks_exact(size).all(|c| c == first).then_some(first)
 }
 
 /// The iteration space of a kernel that computes this node.

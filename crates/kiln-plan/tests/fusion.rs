@@ -2,7 +2,7 @@
 
 use kiln_ir::op::{Axes, DotDims, Reducer};
 use kiln_ir::{BinaryOp, DType, Func, InputKind, Loc, Op, Shape, Tensor, TensorType, UnaryOp, Value};
-use kiln_optimizer::fusion::{FusionOptions, FusionPlan, GroupKind, plan};
+use kiln_plan::fusion::{FusionOptions, FusionPlan, GroupKind, plan};
 use std::collections::BTreeSet;
 
 /// A random graph of `[16, 16]` values: chains, sums of distant values, products, softmax-like rows, column sums.
