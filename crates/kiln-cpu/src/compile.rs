@@ -12,7 +12,7 @@ use kiln_loops::verify::verify;
 use kiln_program::{CodeObject, Program};
 
 use crate::CpuOptions;
-use crate::clif::CraneliftEmitter;
+use crate::emitter::clif::CraneliftEmitter;
 use crate::emitter::{KernelEmitter, MachineCode, Scratch};
 use crate::entry;
 use crate::error::CompileError;

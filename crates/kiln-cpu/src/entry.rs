@@ -18,8 +18,8 @@ use kiln_kernels::abi::{
 };
 use kiln_program::{BufferId, Program, Step};
 
-use crate::clif::compile_function;
 use crate::emitter::Scratch;
+use crate::emitter::clif::compile_function;
 use crate::error::CompileError;
 use crate::link::Image;
 use crate::target::Machine;

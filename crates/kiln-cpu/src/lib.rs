@@ -7,7 +7,6 @@
 //!
 //! [`KernelEmitter`] is the joint for further code generators: each kernel is compiled by the first emitter that supports it.
 
-mod clif;
 mod compile;
 mod emitter;
 mod entry;

@@ -253,7 +253,6 @@ fn analyses_follow_carried_values() {
     let varying: Vec<u32> = (0..9).filter(|v| lanes.varies(kiln_loops::Var(*v))).collect();
     assert_eq!(varying, [0, 3, 4, 5, 6, 7, 8]);
     assert_eq!(analysis::cost(&k).ops["remainder"], 56);
-    assert!((3..=5).contains(&analysis::register_pressure(&k)));
 }
 
 #[test]

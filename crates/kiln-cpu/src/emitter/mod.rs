@@ -1,5 +1,7 @@
 //! The joint between kernels and code generators.
 
+pub(crate) mod clif;
+
 use cranelift_codegen::Context;
 use cranelift_frontend::FunctionBuilderContext;
 use kiln_loops::Kernel;

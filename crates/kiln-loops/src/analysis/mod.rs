@@ -1,0 +1,7 @@
+//! Facts about kernels that the verifier, code generators and cost models read.
+
+mod cost;
+mod lanes;
+
+pub use cost::{Cost, binary_flops, cost, unary_flops};
+pub use lanes::{Lanes, Pattern};
