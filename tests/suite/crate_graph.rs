@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("kiln-spec", &[]),
     ("kiln-ir", &[]),
-    ("kiln-kernels", &[]),
     ("kiln-interp", &["kiln-ir"]),
     ("kiln-autodiff", &["kiln-ir"]),
     ("kiln-loops", &["kiln-ir"]),
-    ("kiln-program", &["kiln-ir", "kiln-kernels"]),
+    ("kiln-program", &["kiln-ir"]),
+    ("kiln-kernels", &["kiln-ir", "kiln-program"]),
     ("kiln-builder", &["kiln-ir", "kiln-autodiff"]),
     ("kiln-optimizer", &["kiln-ir", "kiln-interp"]),
     ("kiln-artifact", &["kiln-ir", "kiln-program"]),

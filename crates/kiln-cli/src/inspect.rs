@@ -224,7 +224,7 @@ fn uses(steps: &[Step], kernels: &mut [usize], calls: &mut [usize]) {
     for step in steps {
         match step {
             Step::Launch { kernel, .. } => kernels[*kernel as usize] += 1,
-            Step::Library { call, .. } => calls[*call as usize] += 1,
+            Step::Call { call, .. } => calls[*call as usize] += 1,
             Step::Copy { .. } => {}
             Step::While { cond, body, .. } => [cond, body].into_iter().for_each(|s| uses(s, kernels, calls)),
             Step::If { then, otherwise, .. } => [then, otherwise].into_iter().for_each(|s| uses(s, kernels, calls)),
@@ -248,13 +248,14 @@ fn kernels(program: &Program, fused: Option<&[Vec<String>]>) -> String {
 }
 
 fn calls(program: &Program) -> String {
+    use kiln::program::call::CallParams;
     let mut out = format!("\nlibrary calls: {}\n", program.calls.len());
-    for (i, call) in program.calls.iter().enumerate() {
-        let workspace = match call.workspace_bytes() {
+    for (i, site) in program.calls.iter().enumerate() {
+        let workspace = match site.workspace {
             0 => String::new(),
             bytes => format!(", {bytes} bytes of workspace"),
         };
-        out += &format!("  #{i:<3} {}: {} flops{workspace}\n", call.name(), call.flops());
+        out += &format!("  #{i:<3} {}: {} flops{workspace}\n", site.call.name(), site.call.flops());
     }
     out
 }

@@ -4,7 +4,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use kiln_cpu::{Code, CpuOptions, OptLevel, compile_kernels, jit};
+use kiln_cpu::{CpuOptions, HostCode, OptLevel, compile_kernels, jit};
 use kiln_ir::op::Reducer;
 use kiln_ir::{BinaryOp, DType, UnaryOp};
 use kiln_loops::{Access, AxisId, Expr, Index, Kernel, KernelBuilder, LoopKind};

@@ -65,7 +65,7 @@ struct Chunks<'a> {
 
 fn weight(step: &Step) -> usize {
     match step {
-        Step::Launch { args, .. } | Step::Library { args, .. } => args.len() + 3,
+        Step::Launch { args, .. } | Step::Call { args, .. } => args.len() + 3,
         Step::Copy { .. } => 8,
         // Lists inside are bounded by becoming functions themselves.
         Step::While { cond, body, .. } => 4 + list_weight(cond) * 2 + list_weight(body),
@@ -202,7 +202,7 @@ impl<'a> EntryEmit<'a, '_> {
     fn step(&mut self, step: &'a Step) -> Result<(), String> {
         match step {
             Step::Launch { kernel, args } => self.launch(*kernel, args),
-            Step::Library { call, args } => self.library(*call, args),
+            Step::Call { call, args } => self.library(*call, args),
             Step::Copy { src, dst } => self.copy(*src, *dst),
             Step::While { cond, pred, body } => {
                 let (head, inside, after) = (self.b.create_block(), self.b.create_block(), self.b.create_block());

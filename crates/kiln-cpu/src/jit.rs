@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use cranelift_codegen::settings;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, default_libcall_names};
-use kiln_kernels::abi::{EntryFn, KernelFn};
-use kiln_program::{Code, CodeObject};
+use kiln_kernels::abi::{EntryFn, HostCode, KernelFn};
+use kiln_program::CodeObject;
 
 use crate::error::JitError;
 use crate::target::check_host;
@@ -74,7 +74,7 @@ impl Drop for JitCode {
 }
 
 // SAFETY: the functions are those of the code object, mapped until `self` is dropped.
-unsafe impl Code for JitCode {
+unsafe impl HostCode for JitCode {
     fn entry(&self) -> EntryFn {
         self.entry
     }

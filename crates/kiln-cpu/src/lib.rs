@@ -62,4 +62,4 @@ impl Default for CpuOptions {
 }
 
 #[doc(no_inline)]
-pub use kiln_program::{Code, CodeObject};
+pub use {kiln_kernels::HostCode, kiln_program::CodeObject};

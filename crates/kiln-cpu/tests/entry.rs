@@ -3,9 +3,10 @@
 mod common;
 
 use common::{READ, WRITE};
-use kiln_cpu::{Code, CodeObject, CompileError, CpuOptions, JitError, compile, jit};
+use kiln_cpu::{CodeObject, CompileError, CpuOptions, HostCode, JitError, compile, jit};
 use kiln_ir::op::CompareDirection;
 use kiln_ir::{BinaryOp, DType, Shape};
+use kiln_kernels::CpuCall;
 use kiln_kernels::abi::{LibraryCallSite, ParallelForFn, RunContext, parallel_for};
 use kiln_kernels::pool::ThreadPool;
 use kiln_loops::{Index, Kernel, KernelBuilder, LoopKind};
@@ -124,7 +125,7 @@ impl Fixture {
             .program
             .calls
             .iter()
-            .map(|c| LibraryCallSite { function: c.function(), params: c.params_ptr() })
+            .map(|c| LibraryCallSite { function: c.call.function(), params: c.call.params_ptr() })
             .collect();
         let ctx = RunContext {
             buffers: buffers.as_ptr(),
@@ -188,12 +189,14 @@ fn copies_of_all_sizes() {
 
 #[test]
 fn library_calls() {
-    use kiln_kernels::{DotParams, KernelDType, LibraryOp};
+    use kiln_kernels::call_info;
+    use kiln_program::call::{Call, DotParams};
     let mut f = Fixture::new(4);
-    let dot = LibraryOp::Dot(DotParams::row_major(KernelDType::I32, 2, 2, 2));
+    let dot = |size| call_info(Call::Dot(DotParams::row_major(DType::I32, size, size, size)));
+    let workspace = dot(2).workspace;
     let mut args = vec![INPUT, INPUT, OUTPUT];
-    if dot.workspace_bytes() > 0 {
-        let (bytes, offset) = (dot.workspace_bytes() as u64, f.program.arena_bytes);
+    if workspace > 0 {
+        let (bytes, offset) = (workspace, f.program.arena_bytes);
         let workspace =
             Buffer { name: "workspace".into(), dtype: DType::U8, bytes, slot: Slot::Arena, offset, live: (0, 0) };
         f.program.buffers.push(workspace);
@@ -201,9 +204,8 @@ fn library_calls() {
         args.push(BufferId(f.program.buffers.len() as u32 - 1));
     }
     let add = f.kernel(map(BinaryOp::Add, 1.0, 4), 4);
-    f.program.calls = vec![LibraryOp::Dot(DotParams::row_major(KernelDType::I32, 1, 1, 1)), dot];
-    f.program.steps =
-        vec![Step::Library { call: 1, args }, launch(add, &[OUTPUT, A]), Step::Copy { src: A, dst: OUTPUT }];
+    f.program.calls = vec![dot(1), dot(2)];
+    f.program.steps = vec![Step::Call { call: 1, args }, launch(add, &[OUTPUT, A]), Step::Copy { src: A, dst: OUTPUT }];
     assert_eq!(f.run(&[1, 2, 3, 4], None), [7 + 1, 10 + 1, 15 + 1, 22 + 1]);
 }
 
@@ -324,7 +326,7 @@ fn programs_that_do_not_fit_are_refused() {
     assert!(refused(vec![launch(add, &[INPUT])]).contains("takes 2 buffers"));
     assert!(refused(vec![launch(add, &[INPUT, PRED])]).contains("`pred` has 1"));
     assert!(refused(vec![launch(add, &[INPUT, BufferId(99)])]).contains("buffer 99"));
-    assert!(refused(vec![Step::Library { call: 0, args: vec![] }]).contains("library call 0"));
+    assert!(refused(vec![Step::Call { call: 0, args: vec![] }]).contains("library call 0"));
     assert!(refused(vec![Step::Copy { src: PRED, dst: A }]).contains("copy of 1 bytes"));
     assert!(refused(vec![Step::Case { index: PRED, branches: vec![vec![]] }]).contains("decides"));
     assert!(refused(vec![Step::Case { index: A, branches: vec![] }]).contains("without branches"));

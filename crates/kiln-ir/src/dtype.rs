@@ -247,6 +247,11 @@ impl DType {
         }
     }
 
+    /// True for the dtypes that kernels compute with: bool, i8 to u64, f16, bf16, f32, f64. Type legalization rewrites the others.
+    pub const fn is_native(self) -> bool {
+        self.bits() >= 8 && self.mini_format().is_none() && !self.is_complex()
+    }
+
     /// The name used in the text form: `f32`, `bool`, ...
     pub const fn name(self) -> &'static str {
         match self {

@@ -3,7 +3,9 @@
 
 use std::time::Instant;
 
-use kiln_kernels::{ConvDim, ConvParams, KernelDType, LibraryOp, RunContext, ThreadPool, abi};
+use kiln_ir::DType;
+use kiln_kernels::{CpuCall, RunContext, ThreadPool, abi};
+use kiln_program::call::{Call, CallParams, ConvDim, ConvParams};
 
 /// A convolution of square images.
 #[derive(Clone, Copy)]
@@ -49,7 +51,7 @@ fn params(dim: ConvDim, sizes: [usize; 3], groups: usize, orders: [[usize; 4]; 3
     let spatial =
         [2, 3].map(|d| ConvDim { output: out, lhs_stride: lhs[d], rhs_stride: rhs[d], out_stride: outs[d], ..dim });
     ConvParams {
-        dtype: KernelDType::F32,
+        dtype: DType::F32,
         batch,
         input_features: input,
         output_features: output,
@@ -143,10 +145,11 @@ fn measure(params: ConvParams, pool: &ThreadPool) -> f64 {
         params.output_features * params.features_per_group() * positions(|dim| dim.window),
         params.output_batch() * params.output_features * positions(|dim| dim.output),
     ];
-    let op = LibraryOp::Convolution(params);
+    let op = Call::Convolution(params);
     let mut operands = sizes.map(|size| vec![Line([0.37; 16]); size.div_ceil(16)]).to_vec();
     operands.push(vec![Line([0.0; 16]); op.workspace_bytes().div_ceil(64)]);
-    op.check_bounds(&[4 * sizes[0], 4 * sizes[1], 4 * sizes[2], op.workspace_bytes()]).expect("operands in bounds");
+    let needed = op.operand_bytes().expect("sizes to compute with");
+    assert!(needed.iter().zip(sizes).all(|(&(_, bytes), size)| bytes <= 4 * size), "operands in bounds");
     let bufs: Vec<*mut u8> = operands.iter_mut().map(|operand| operand.as_mut_ptr().cast()).collect();
     let ctx = RunContext {
         buffers: core::ptr::null(),

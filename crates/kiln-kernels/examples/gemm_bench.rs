@@ -5,18 +5,19 @@
 
 use std::time::Instant;
 
-use kiln_kernels::{BatchDim, DotParams, Isa, KernelDType, LibraryOp, RunContext, ThreadPool, abi, with_isa};
+use kiln_ir::DType;
+use kiln_kernels::{CpuCall, Isa, RunContext, ThreadPool, abi, with_isa};
+use kiln_program::call::{BatchDim, Call, CallParams, DotParams};
 
 /// A named case.
 struct Case {
     name: &'static str,
     params: DotParams,
-    prepacked: bool,
 }
 
 fn cases() -> Vec<Case> {
-    let f32s = |m, n, k| DotParams::row_major(KernelDType::F32, m, n, k);
-    let case = |name, params| Case { name, params, prepacked: false };
+    let f32s = |m, n, k| DotParams::row_major(DType::F32, m, n, k);
+    let case = |name, params| Case { name, params };
     let transposed_a = |m: usize, p: DotParams| DotParams { a_row: 1, a_col: m as isize, ..p };
     let transposed_b = |k: usize, p: DotParams| DotParams { b_row: 1, b_col: k as isize, ..p };
     let batched = |count: usize, p: DotParams| {
@@ -36,7 +37,6 @@ fn cases() -> Vec<Case> {
         case("1024^3", f32s(1024, 1024, 1024)),
         case("2048^3", f32s(2048, 2048, 2048)),
         case("128x384x1536 (m,k,n)", f32s(128, 1536, 384)),
-        Case { name: "128x384x1536 packed B", params: f32s(128, 1536, 384), prepacked: true },
         case("128x784x10", f32s(128, 10, 784)),
         case("4x1024x4096", f32s(4, 4096, 1024)),
         case("16x1024x4096", f32s(16, 4096, 1024)),
@@ -45,11 +45,11 @@ fn cases() -> Vec<Case> {
         case("32 x (128x64x128)", batched(32, f32s(128, 128, 64))),
         case("32 x (128x64x128) B^T", batched(32, transposed_b(64, f32s(128, 128, 64)))),
         case("32 x (128x128x64)", batched(32, f32s(128, 64, 128))),
-        case("f64 512^3", DotParams::row_major(KernelDType::F64, 512, 512, 512)),
-        case("bf16 512^3", DotParams::row_major(KernelDType::BF16, 512, 512, 512)),
-        case("f16 512^3", DotParams::row_major(KernelDType::F16, 512, 512, 512)),
-        case("i32 512^3", DotParams::row_major(KernelDType::I32, 512, 512, 512)),
-        case("i8 512^3", DotParams::row_major(KernelDType::I8, 512, 512, 512)),
+        case("f64 512^3", DotParams::row_major(DType::F64, 512, 512, 512)),
+        case("bf16 512^3", DotParams::row_major(DType::BF16, 512, 512, 512)),
+        case("f16 512^3", DotParams::row_major(DType::F16, 512, 512, 512)),
+        case("i32 512^3", DotParams::row_major(DType::I32, 512, 512, 512)),
+        case("i8 512^3", DotParams::row_major(DType::I8, 512, 512, 512)),
     ]
 }
 
@@ -59,9 +59,9 @@ fn cases() -> Vec<Case> {
 struct Line([u8; 64]);
 
 /// Aligned memory, filled with small varied values where the type is f32.
-fn operand(bytes: usize, dtype: KernelDType) -> Vec<Line> {
+fn operand(bytes: usize, dtype: DType) -> Vec<Line> {
     let mut memory = vec![Line([0; 64]); bytes.div_ceil(64)];
-    if dtype == KernelDType::F32 {
+    if dtype == DType::F32 {
         // SAFETY: the memory holds at least so many floats.
         let floats = unsafe { core::slice::from_raw_parts_mut(memory.as_mut_ptr().cast::<f32>(), bytes / 4) };
         for (i, value) in floats.iter_mut().enumerate() {
@@ -92,22 +92,10 @@ fn measure(case: &Case, pool: &ThreadPool) -> f64 {
     let count: usize = p.batch.iter().map(|dim| dim.extent).product();
     let size = p.dtype.size();
     let a = operand(count * p.m * p.k * size, p.dtype);
-    let mut b = operand(count * p.n * p.k * size, p.dtype);
+    let b = operand(count * p.n * p.k * size, p.dtype);
     let c = operand(count * p.m * p.n * size, p.dtype);
-    let mut params = p.clone();
-    if case.prepacked {
-        params.prepacked_b = true;
-        let mut packed = operand(params.packed_b_bytes(), KernelDType::U8);
-        // SAFETY: bytes of the two operands.
-        unsafe {
-            let src = core::slice::from_raw_parts(b.as_ptr().cast(), p.n * p.k * size);
-            let dst = core::slice::from_raw_parts_mut(packed.as_mut_ptr().cast(), params.packed_b_bytes());
-            params.pack_b(src, dst).expect("packing");
-        }
-        b = packed;
-    }
-    let op = LibraryOp::Dot(params);
-    let workspace = operand(op.workspace_bytes(), KernelDType::U8);
+    let op = Call::Dot(p.clone());
+    let workspace = operand(op.workspace_bytes(), DType::U8);
     let bufs = [&a, &b, &c, &workspace].map(|memory| memory.as_ptr().cast_mut().cast::<u8>());
     let ctx = RunContext {
         buffers: core::ptr::null(),

@@ -4,20 +4,20 @@
 
 use std::time::Instant;
 
-use kiln_kernels::{
-    CholeskyParams, FftParams, FftTransform, KernelDType, LibraryOp, MatrixTranspose, RunContext,
-    TriangularSolveParams, abi,
-};
+use kiln_ir::DType;
+use kiln_ir::op::{FftKind, TransposeKind};
+use kiln_kernels::{CpuCall, RunContext, abi};
+use kiln_program::call::{Call, CallParams, CholeskyParams, FftParams, TriangularSolveParams};
 
 /// Memory for operands, aligned as in programs.
-fn floats(dtype: KernelDType, count: usize, value: impl Fn(usize) -> f64) -> Vec<[u64; 8]> {
+fn floats(dtype: DType, count: usize, value: impl Fn(usize) -> f64) -> Vec<[u64; 8]> {
     let mut memory = vec![[0u64; 8]; (count * dtype.size()).div_ceil(64).max(1)];
     let base = memory.as_mut_ptr();
     for at in 0..count {
         // SAFETY: `count` elements fit.
         unsafe {
             match dtype {
-                KernelDType::F64 => *base.cast::<f64>().add(at) = value(at),
+                DType::F64 => *base.cast::<f64>().add(at) = value(at),
                 _ => *base.cast::<f32>().add(at) = value(at) as f32,
             }
         }
@@ -26,7 +26,7 @@ fn floats(dtype: KernelDType, count: usize, value: impl Fn(usize) -> f64) -> Vec
 }
 
 /// Least time of a call in microseconds.
-fn time(op: &LibraryOp, dtype: KernelDType, inputs: &[Vec<[u64; 8]>], out: usize) -> f64 {
+fn time(op: &Call, dtype: DType, inputs: &[Vec<[u64; 8]>], out: usize) -> f64 {
     let mut out = floats(dtype, out, |_| 0.0);
     let tables = op.tables();
     let mut constants = vec![[0u64; 8]; tables.len().div_ceil(64)];
@@ -60,13 +60,13 @@ fn noise(at: usize) -> f64 {
     (at as f64 * 12.9898).sin()
 }
 
-fn report(name: &str, op: &LibraryOp, us: f64) {
+fn report(name: &str, op: &Call, us: f64) {
     println!("{name:40} {us:10.1} us  {:8.2} Gflop/s", op.flops() as f64 / us / 1e3);
 }
 
 fn fft(filter: &str) {
-    use FftTransform::{Fft, Irfft, Rfft};
-    let cases: [(&str, FftTransform, usize, &[usize]); 11] = [
+    use FftKind::{Fft, Irfft, Rfft};
+    let cases: [(&str, FftKind, usize, &[usize]); 11] = [
         ("2^16", Fft, 1, &[1 << 16]),
         ("1024x256", Fft, 1024, &[256]),
         ("512x512 2-D", Fft, 1, &[512, 512]),
@@ -79,12 +79,12 @@ fn fft(filter: &str) {
         ("1 x 10007", Fft, 1, &[10007]),
         ("100 x 101", Fft, 100, &[101]),
     ];
-    for dtype in [KernelDType::F32, KernelDType::F64] {
+    for dtype in [DType::F32, DType::F64] {
         for (name, transform, batch, length) in cases {
             let name = format!("fft {dtype} {name}");
             if name.contains(filter) {
                 let count = 2 * batch * length.iter().product::<usize>() + 2 * batch * length[0];
-                let op = LibraryOp::Fft(FftParams { dtype, transform, batch, length: length.to_vec() });
+                let op = Call::Fft(FftParams { dtype, transform, batch, length: length.to_vec() });
                 report(&name, &op, time(&op, dtype, &[floats(dtype, count, noise)], count));
             }
         }
@@ -92,7 +92,7 @@ fn fft(filter: &str) {
 }
 
 fn factorizations(filter: &str) {
-    for dtype in [KernelDType::F32, KernelDType::F64] {
+    for dtype in [DType::F32, DType::F64] {
         for (n, batch) in [(512, 1), (64, 64), (8, 1000)] {
             for interleaved in [false, true] {
                 let parts = if interleaved { 2 } else { 1 };
@@ -110,13 +110,13 @@ fn factorizations(filter: &str) {
                 let kind = if interleaved { "complex" } else { "real" };
                 let name = format!("cholesky {dtype} {kind} {batch} x {n}");
                 if name.contains(filter) {
-                    let op = LibraryOp::Cholesky(CholeskyParams { dtype, interleaved, batch, n, lower: true });
+                    let op = Call::Cholesky(CholeskyParams { dtype, interleaved, batch, n, lower: true });
                     report(&name, &op, time(&op, dtype, &[a()], batch * n * n * parts));
                 }
                 for left_side in [true, false] {
                     let name = format!("solve {dtype} {kind} {batch} x {n} left {left_side}");
                     if name.contains(filter) {
-                        let op = LibraryOp::TriangularSolve(TriangularSolveParams {
+                        let op = Call::TriangularSolve(TriangularSolveParams {
                             dtype,
                             interleaved,
                             batch,
@@ -125,7 +125,7 @@ fn factorizations(filter: &str) {
                             left_side,
                             lower: true,
                             unit_diagonal: false,
-                            transpose: MatrixTranspose::NoTranspose,
+                            transpose: TransposeKind::NoTranspose,
                         });
                         let b = floats(dtype, batch * n * n * parts, noise);
                         report(&name, &op, time(&op, dtype, &[a(), b], batch * n * n * parts));

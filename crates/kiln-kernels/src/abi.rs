@@ -12,7 +12,7 @@ use crate::pool::ThreadPool;
 /// `bufs` holds one base pointer per kernel parameter.
 pub type KernelFn = unsafe extern "C" fn(bufs: *const *mut u8, start: u64, end: u64);
 
-/// One library kernel. `params` points at its parameter structure ([`crate::DotParams`], ...) living in the loaded
+/// One library kernel. `params` points at its parameter structure ([`kiln_program::call::DotParams`], ...) living in the loaded
 /// program; `bufs` holds the operand pointers, then the output(s), then the workspace where one is needed.
 pub type LibraryFn = unsafe extern "C" fn(ctx: *const RunContext, params: *const c_void, bufs: *const *mut u8);
 
@@ -22,6 +22,17 @@ pub type EntryFn = unsafe extern "C" fn(ctx: *const RunContext) -> u64;
 /// Runs `kernel(bufs, start, end)` over pieces of `[0, extent)`, each at least `grain` long except the last.
 pub type ParallelForFn =
     unsafe extern "C" fn(ctx: *const RunContext, kernel: KernelFn, bufs: *const *mut u8, extent: u64, grain: u64);
+
+/// Callable machine code of a program.
+///
+/// # Safety
+/// The functions must be the code of the program that it is run with, and stay mapped while `self` lives.
+pub unsafe trait HostCode: Send + Sync {
+    /// The entry function.
+    fn entry(&self) -> EntryFn;
+    /// The kernels, in the program's order.
+    fn kernels(&self) -> &[KernelFn];
+}
 
 /// What one run of a program sees: its memory, its code tables and its threads.
 #[repr(C)]
@@ -44,9 +55,9 @@ pub struct RunContext {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct LibraryCallSite {
-    /// The kernel, from [`crate::LibraryOp::function`].
+    /// The kernel, from [`crate::CpuCall::function`].
     pub function: LibraryFn,
-    /// Its parameters, from [`crate::LibraryOp::params_ptr`].
+    /// Its parameters, from [`crate::CpuCall::params_ptr`].
     pub params: *const c_void,
 }
 

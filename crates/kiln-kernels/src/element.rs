@@ -235,62 +235,63 @@ impl Element for Bf16 {
     }
 }
 
-/// Calls a generic function for the Rust type of a [`crate::KernelDType`].
+/// Calls a generic function for the Rust type of a native [`kiln_ir::DType`].
 macro_rules! with_element {
     ($dtype:expr, $type:ident => $body:expr) => {
         match $dtype {
-            $crate::KernelDType::Bool => {
+            kiln_ir::DType::Bool => {
                 type $type = $crate::element::Truth;
                 $body
             }
-            $crate::KernelDType::I8 => {
+            kiln_ir::DType::I8 => {
                 type $type = i8;
                 $body
             }
-            $crate::KernelDType::I16 => {
+            kiln_ir::DType::I16 => {
                 type $type = i16;
                 $body
             }
-            $crate::KernelDType::I32 => {
+            kiln_ir::DType::I32 => {
                 type $type = i32;
                 $body
             }
-            $crate::KernelDType::I64 => {
+            kiln_ir::DType::I64 => {
                 type $type = i64;
                 $body
             }
-            $crate::KernelDType::U8 => {
+            kiln_ir::DType::U8 => {
                 type $type = u8;
                 $body
             }
-            $crate::KernelDType::U16 => {
+            kiln_ir::DType::U16 => {
                 type $type = u16;
                 $body
             }
-            $crate::KernelDType::U32 => {
+            kiln_ir::DType::U32 => {
                 type $type = u32;
                 $body
             }
-            $crate::KernelDType::U64 => {
+            kiln_ir::DType::U64 => {
                 type $type = u64;
                 $body
             }
-            $crate::KernelDType::F16 => {
+            kiln_ir::DType::F16 => {
                 type $type = $crate::element::F16;
                 $body
             }
-            $crate::KernelDType::BF16 => {
+            kiln_ir::DType::BF16 => {
                 type $type = $crate::element::Bf16;
                 $body
             }
-            $crate::KernelDType::F32 => {
+            kiln_ir::DType::F32 => {
                 type $type = f32;
                 $body
             }
-            $crate::KernelDType::F64 => {
+            kiln_ir::DType::F64 => {
                 type $type = f64;
                 $body
             }
+            other => unreachable!("{other} is refused when parameters are checked"),
         }
     };
 }

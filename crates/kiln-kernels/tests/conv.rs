@@ -3,7 +3,9 @@
 mod common;
 
 use common::{Reader, Rng, Values, available_isas, call, needed_elements, random_values};
-use kiln_kernels::{ConvDim, ConvParams, KernelDType, LibraryOp, ThreadPool, with_isa};
+use kiln_ir::DType;
+use kiln_kernels::{ThreadPool, call_info, with_isa};
+use kiln_program::call::{Call, CallParams, ConvDim, ConvParams};
 
 /// Sum, sum of magnitudes and wrapped integer sum of every element of out, by definition.
 fn reference(p: &ConvParams, lhs: &Values, rhs: &Values, mut check: impl FnMut(usize, f64, f64, i128)) {
@@ -63,7 +65,7 @@ fn meet(p: &ConvParams, position: usize, tap: usize, mut from: isize, mut with: 
 }
 
 fn check(p: &ConvParams, rng: &mut Rng, pool: Option<&ThreadPool>) {
-    let op = LibraryOp::Convolution(p.clone());
+    let op = Call::Convolution(p.clone());
     op.validate().unwrap_or_else(|message| panic!("{message}: {p:?}"));
     let [lhs, rhs, mut out] =
         [0, 1, 2].map(|operand| random_values(p.dtype, needed_elements(&op, operand, p.dtype), rng));
@@ -97,7 +99,7 @@ fn strides(extents: &[usize], order: &[usize], gap: usize) -> Vec<isize> {
 
 /// A convolution with operands laid out in the given orders; output sizes are computed.
 struct Builder {
-    dtype: KernelDType,
+    dtype: DType,
     batch: usize,
     input_features: usize,
     output_features: usize,
@@ -163,7 +165,7 @@ fn shuffled(count: usize, rng: &mut Rng) -> Vec<usize> {
     order
 }
 
-fn random_params(dtype: KernelDType, rng: &mut Rng) -> ConvParams {
+fn random_params(dtype: DType, rng: &mut Rng) -> ConvParams {
     let rank = rng.below(4);
     let largest = [1, 40, 12, 6][rank];
     let spatial = (0..rank)
@@ -197,7 +199,7 @@ fn random_parameters() {
     let mut rng = Rng::new(10);
     for isa in available_isas() {
         for round in 0..250 {
-            let dtype = [KernelDType::F32, KernelDType::F64, KernelDType::F32, KernelDType::ALL[round % 13]][round % 4];
+            let dtype = [DType::F32, DType::F64, DType::F32, common::DTYPES[round % 13]][round % 4];
             let p = random_params(dtype, &mut rng);
             with_isa(isa, || check(&p, &mut rng, None)).expect("available");
         }
@@ -213,7 +215,7 @@ fn layer(stride: usize, size: usize, window: usize, features: (usize, usize), ch
     let padding = (window / 2) as isize;
     let dim = ConvDim { input: size, window, stride, padding_low: padding, padding_high: padding, ..DIM };
     let forward = |dim: ConvDim| Builder {
-        dtype: KernelDType::F32,
+        dtype: DType::F32,
         batch: 3,
         input_features: features.0,
         output_features: features.1,
@@ -237,7 +239,7 @@ fn layer(stride: usize, size: usize, window: usize, features: (usize, usize), ch
     };
     let rhs_exchanged: &[usize] = if channels_last { &[2, 3, 0, 1] } else { &[1, 0, 2, 3] };
     let input_gradient = Builder {
-        dtype: KernelDType::F32,
+        dtype: DType::F32,
         batch: 3,
         input_features: features.1,
         output_features: features.0,
@@ -254,7 +256,7 @@ fn layer(stride: usize, size: usize, window: usize, features: (usize, usize), ch
     let rhs: &[usize] = if channels_last { &[1, 2, 3, 0] } else { &[1, 0, 2, 3] };
     let out: &[usize] = if channels_last { &[2, 3, 0, 1] } else { &[1, 0, 2, 3] };
     let weight_gradient = Builder {
-        dtype: KernelDType::F32,
+        dtype: DType::F32,
         batch: features.0,
         input_features: 3,
         output_features: features.1,
@@ -298,7 +300,7 @@ fn depthwise_layers() {
                         ..DIM
                     };
                     let p = Builder {
-                        dtype: KernelDType::F32,
+                        dtype: DType::F32,
                         batch: 2,
                         input_features: features,
                         output_features: features * multiplier,
@@ -320,7 +322,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
     let mut rng = Rng::new(13);
     for channels_last in [false, true] {
         for p in layer(1, 28, 3, (20, 30), channels_last) {
-            let op = LibraryOp::Convolution(p.clone());
+            let op = Call::Convolution(p.clone());
             let [lhs, rhs, out] = [0, 1, 2].map(|operand| needed_elements(&op, operand, p.dtype));
             let (lhs, rhs) = (random_values(p.dtype, lhs, &mut rng), random_values(p.dtype, rhs, &mut rng));
             let run = |threads: usize| {
@@ -343,16 +345,17 @@ fn bad_parameters_are_refused() {
     let op = |change: &dyn Fn(&mut ConvParams)| {
         let mut p = good.clone();
         change(&mut p);
-        LibraryOp::Convolution(p)
+        Call::Convolution(p)
     };
     let sizes = [3 * 4 * 64 * 4, 6 * 4 * 9 * 4, 3 * 6 * 64 * 4];
-    let workspace = op(&|_| ()).workspace_bytes();
-    assert!(workspace > 0);
-    assert_eq!(op(&|_| ()).check_bounds(&[sizes[0], sizes[1], sizes[2], workspace]), Ok(()));
+    let site = call_info(op(&|_| ()));
+    assert!(site.workspace > 0);
+    let sizes = [sizes[0], sizes[1], sizes[2], site.workspace];
+    assert_eq!(site.check_bounds(&sizes), Ok(()));
     for short in 0..4 {
-        let mut bytes = [sizes[0], sizes[1], sizes[2], workspace];
+        let mut bytes = sizes;
         bytes[short] -= 1;
-        assert!(op(&|_| ()).check_bounds(&bytes).is_err());
+        assert!(site.check_bounds(&bytes).is_err());
     }
     assert!(op(&|p| p.feature_group_count = 0).validate().is_err());
     assert!(op(&|p| p.feature_group_count = 3).validate().is_err());

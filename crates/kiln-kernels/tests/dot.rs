@@ -3,7 +3,9 @@
 mod common;
 
 use common::{Reader, Rng, Values, available_isas, call, random_values};
-use kiln_kernels::{BatchDim, DotParams, KernelDType, LibraryOp, ThreadPool, with_isa};
+use kiln_ir::DType;
+use kiln_kernels::{ThreadPool, call_info, check_call, with_isa};
+use kiln_program::call::{BatchDim, Call, CallInfo, CallParams, DotParams};
 
 /// The product by definition, in f64 (exact for the small integers that the tests use, wrapped where integers wrap),
 /// together with `sum |a * b|`, which the error bounds refer to.
@@ -38,21 +40,14 @@ fn reference(p: &DotParams, a: &Values, b: &Values, mut check: impl FnMut(usize,
 
 /// Runs the parameters on random operands and compares; elements of c between the strided ones must not change.
 fn check(p: &DotParams, rng: &mut Rng, pool: Option<&ThreadPool>) {
-    let op = LibraryOp::Dot(p.clone());
+    let op = Call::Dot(p.clone());
     op.validate().unwrap_or_else(|message| panic!("{message}: {p:?}"));
-    let strided = LibraryOp::Dot(DotParams { prepacked_b: false, ..p.clone() });
-    let elements = |operand: usize| common::needed_elements(&strided, operand, p.dtype);
+    let elements = |operand: usize| common::needed_elements(&op, operand, p.dtype);
     let a = random_values(p.dtype, elements(0), rng);
     let b = random_values(p.dtype, elements(1), rng);
     let mut c = random_values(p.dtype, elements(2), rng);
     let before = c.clone();
-    if p.prepacked_b {
-        let mut packed = Values::bytes(p.packed_b_bytes());
-        p.pack_b(b.as_bytes(), packed.as_bytes_mut()).expect("packing");
-        call(&op, &a, &packed, &mut c, pool);
-    } else {
-        call(&op, &a, &b, &mut c, pool);
-    }
+    call(&op, &a, &b, &mut c, pool);
     let mut written = vec![false; c.len()];
     reference(p, &a, &b, |at, sum, magnitude, wrapped| {
         written[at] = true;
@@ -75,11 +70,11 @@ fn layout(kind: usize, rows: usize, cols: usize) -> (isize, isize) {
     }
 }
 
-fn params(dtype: KernelDType, (m, n, k): (usize, usize, usize), kinds: [usize; 3]) -> DotParams {
+fn params(dtype: DType, (m, n, k): (usize, usize, usize), kinds: [usize; 3]) -> DotParams {
     let [(a_row, a_col), (b_row, b_col), (c_row, c_col)] =
         [layout(kinds[0], m, k), layout(kinds[1], k, n), layout(kinds[2], m, n)];
     let batch = Vec::new();
-    DotParams { dtype, batch, m, n, k, a_row, a_col, b_row, b_col, c_row, c_col, prepacked_b: false }
+    DotParams { dtype, batch, m, n, k, a_row, a_col, b_row, b_col, c_row, c_col }
 }
 
 const SIZES: [(usize, usize, usize); 12] = [
@@ -105,7 +100,7 @@ fn floats_of_all_sizes_and_layouts_on_all_instruction_sets() {
             // All pairs of layouts of two operands for the small sizes; the third goes along.
             let step = if size.0 * size.1 * size.2 > 50_000 { 3 } else { 1 };
             for kinds in (0..25).step_by(step) {
-                for dtype in [KernelDType::F32, KernelDType::F64] {
+                for dtype in [DType::F32, DType::F64] {
                     let kinds = [kinds % 5, kinds / 5, (kinds + index) % 5];
                     with_isa(isa, || check(&params(dtype, size, kinds), &mut rng, None)).expect("available");
                 }
@@ -118,7 +113,7 @@ fn floats_of_all_sizes_and_layouts_on_all_instruction_sets() {
 fn all_element_types() {
     let mut rng = Rng::new(2);
     for isa in available_isas() {
-        for dtype in KernelDType::ALL {
+        for dtype in common::DTYPES {
             for (index, &size) in SIZES.iter().enumerate() {
                 for c_kind in [0, 1, 4] {
                     let kinds = [index % 5, (index / 2) % 5, c_kind];
@@ -135,16 +130,16 @@ fn several_blocks() {
     let mut rng = Rng::new(3);
     let pool = ThreadPool::new(3).expect("threads");
     for (dtype, size) in [
-        (KernelDType::F32, (30, 2100, 800)),
-        (KernelDType::F32, (1400, 40, 390)),
-        (KernelDType::F64, (40, 1600, 270)),
-        (KernelDType::BF16, (500, 50, 790)),
-        (KernelDType::F16, (30, 1100, 400)),
-        (KernelDType::I32, (13, 2100, 400)),
+        (DType::F32, (30, 2100, 800)),
+        (DType::F32, (1400, 40, 390)),
+        (DType::F64, (40, 1600, 270)),
+        (DType::BF16, (500, 50, 790)),
+        (DType::F16, (30, 1100, 400)),
+        (DType::I32, (13, 2100, 400)),
         // Few rows: a large B is read in place.
-        (KernelDType::F32, (9, 600, 70)),
-        (KernelDType::F64, (20, 300, 130)),
-        (KernelDType::BF16, (1, 700, 90)),
+        (DType::F32, (9, 600, 70)),
+        (DType::F64, (20, 300, 130)),
+        (DType::BF16, (1, 700, 90)),
     ] {
         for kinds in [[0, 0, 0], [1, 1, 1]] {
             check(&params(dtype, size, kinds), &mut rng, Some(&pool));
@@ -157,7 +152,7 @@ fn several_blocks() {
 fn batches() {
     let mut rng = Rng::new(4);
     let pool = ThreadPool::new(2).expect("threads");
-    for dtype in [KernelDType::F32, KernelDType::F64, KernelDType::I8, KernelDType::F16] {
+    for dtype in [DType::F32, DType::F64, DType::I8, DType::F16] {
         for (m, n, k) in [(4, 5, 6), (1, 40, 33), (33, 1, 20), (20, 70, 64), (70, 40, 50)] {
             for kinds in [[0, 0, 0], [0, 1, 0], [1, 0, 1], [0, 0, 4]] {
                 for sharing in 0..5 {
@@ -181,23 +176,6 @@ fn batches() {
                         },
                     ];
                     check(&p, &mut rng, Some(&pool));
-                    p.prepacked_b = true;
-                    check(&p, &mut rng, None);
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn prepacked_operands() {
-    let mut rng = Rng::new(5);
-    for isa in available_isas() {
-        for dtype in KernelDType::ALL {
-            for size in [(1, 40, 500), (40, 1, 30), (37, 95, 61), (3, 70, 900)] {
-                for kinds in [[0, 0, 0], [1, 1, 1], [0, 4, 4], [2, 1, 0]] {
-                    let p = DotParams { prepacked_b: true, ..params(dtype, size, kinds) };
-                    with_isa(isa, || check(&p, &mut rng, None)).expect("available");
                 }
             }
         }
@@ -208,14 +186,14 @@ fn prepacked_operands() {
 fn results_do_not_depend_on_the_number_of_threads() {
     let mut rng = Rng::new(6);
     for (size, kinds, dtype) in [
-        ((150, 200, 500), [0, 0, 0], KernelDType::F32),
-        ((200, 300, 100), [0, 1, 1], KernelDType::F32),
-        ((1, 3000, 300), [0, 0, 0], KernelDType::F32),
-        ((1, 300, 3000), [0, 1, 0], KernelDType::F32),
-        ((150, 200, 500), [1, 0, 0], KernelDType::BF16),
+        ((150, 200, 500), [0, 0, 0], DType::F32),
+        ((200, 300, 100), [0, 1, 1], DType::F32),
+        ((1, 3000, 300), [0, 0, 0], DType::F32),
+        ((1, 300, 3000), [0, 1, 0], DType::F32),
+        ((150, 200, 500), [1, 0, 0], DType::BF16),
     ] {
         let p = params(dtype, size, kinds);
-        let op = LibraryOp::Dot(p.clone());
+        let op = Call::Dot(p.clone());
         let elements = |operand: usize| common::needed_elements(&op, operand, dtype);
         let a = random_values(dtype, elements(0), &mut rng);
         let b = random_values(dtype, elements(1), &mut rng);
@@ -234,7 +212,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
 
 #[test]
 fn infinities_and_nans_propagate() {
-    let mut p = params(KernelDType::F32, (2, 3, 5), [0, 0, 0]);
+    let mut p = params(DType::F32, (2, 3, 5), [0, 0, 0]);
     for (m, n) in [(2, 3), (1, 3), (40, 50)] {
         p = params(p.dtype, (m, n, 5), [0, 0, 0]);
         let mut a = Values::zeros(p.dtype, m * 5);
@@ -242,7 +220,7 @@ fn infinities_and_nans_propagate() {
         a.set(0, f64::INFINITY);
         b.set(0, 1.0);
         let mut c = Values::zeros(p.dtype, m * n);
-        call(&LibraryOp::Dot(p.clone()), &a, &b, &mut c, None);
+        call(&Call::Dot(p.clone()), &a, &b, &mut c, None);
         assert_eq!(c.float(0), f64::INFINITY);
         assert!(c.float(1).is_nan(), "inf * 0");
     }
@@ -250,21 +228,23 @@ fn infinities_and_nans_propagate() {
 
 #[test]
 fn bad_parameters_are_refused() {
-    let good = params(KernelDType::F32, (4, 5, 6), [0, 0, 0]);
+    let good = params(DType::F32, (4, 5, 6), [0, 0, 0]);
     let op = |change: &dyn Fn(&mut DotParams)| {
         let mut p = good.clone();
         change(&mut p);
-        LibraryOp::Dot(p)
+        Call::Dot(p)
     };
     let bytes = [4 * 24, 4 * 30, 4 * 20];
-    assert_eq!(op(&|_| ()).check_bounds(&bytes), Ok(()));
+    let site = call_info(op(&|_| ()));
+    assert_eq!(site.check_bounds(&bytes), Ok(()));
     for short in 0..3 {
         let mut bytes = bytes;
         bytes[short] -= 1;
-        let message = op(&|_| ()).check_bounds(&bytes).expect_err("short operand");
+        let message = site.check_bounds(&bytes).expect_err("short operand");
         assert!(message.contains(["a needs", "b needs", "c needs"][short]), "{message}");
     }
-    assert!(op(&|_| ()).check_bounds(&bytes[..2]).is_err());
+    assert!(site.check_bounds(&bytes[..2]).is_err());
+    assert!(op(&|p| p.dtype = DType::C64).validate().is_err());
     assert!(op(&|p| p.c_row = 4).validate().is_err(), "overlapping rows");
     assert!(op(&|p| p.c_col = 0).validate().is_err(), "overlapping columns");
     assert!(op(&|p| p.a_row = -1).validate().is_err());
@@ -276,10 +256,11 @@ fn bad_parameters_are_refused() {
     assert!(op(&|p| p.batch = vec![dim]).validate().is_err());
     let many = (0..9).map(|i| BatchDim { c_stride: 20 << i, ..dim }).collect::<Vec<_>>();
     assert!(op(&|p| p.batch = many.clone()).validate().is_err());
-    let large = LibraryOp::Dot(params(KernelDType::F32, (300, 300, 300), [0, 0, 0]));
-    let workspace = large.workspace_bytes();
-    assert!(workspace > 0);
+    let large = call_info(Call::Dot(params(DType::F32, (300, 300, 300), [0, 0, 0])));
+    assert!(large.workspace > 0);
     assert!(large.check_bounds(&[360000, 360000, 360000]).is_err());
-    assert!(large.check_bounds(&[360000, 360000, 360000, workspace - 1]).is_err());
-    assert_eq!(large.check_bounds(&[360000, 360000, 360000, workspace]), Ok(()));
+    assert!(large.check_bounds(&[360000, 360000, 360000, large.workspace - 1]).is_err());
+    assert_eq!(large.check_bounds(&[360000, 360000, 360000, large.workspace]), Ok(()));
+    let scant = CallInfo { workspace: large.workspace - 64, ..large.clone() };
+    assert!(check_call(&large).is_ok() && check_call(&scant).expect_err("scant").contains("bytes of workspace"));
 }

@@ -3,7 +3,10 @@
 mod common;
 
 use common::{Rng, Values, available_isas, call_with_tables, random_values};
-use kiln_kernels::{FftParams, FftTransform, KernelDType, LibraryOp, ThreadPool, with_isa};
+use kiln_ir::DType;
+use kiln_ir::op::FftKind;
+use kiln_kernels::{ThreadPool, with_isa};
+use kiln_program::call::{Call, FftParams};
 
 type Complex = [f64; 2];
 
@@ -110,18 +113,18 @@ fn reference(op: &FftParams, input: &Values) -> Vec<f64> {
     let all: Vec<f64> = (0..input.len()).map(|at| input.float(at)).collect();
     let pairs = || all.chunks_exact(2).map(|pair| [pair[0], pair[1]]).collect::<Vec<Complex>>();
     match op.transform {
-        FftTransform::Fft | FftTransform::Ifft => {
+        FftKind::Fft | FftKind::Ifft => {
             let mut values = pairs();
-            dft_all(&mut values, op.batch, &op.length, op.transform == FftTransform::Ifft);
+            dft_all(&mut values, op.batch, &op.length, op.transform == FftKind::Ifft);
             values.into_flattened()
         }
-        FftTransform::Rfft => {
+        FftKind::Rfft => {
             let mut values: Vec<Complex> = all.iter().map(|&x| [x, 0.0]).collect();
             dft_all(&mut values, op.batch, &op.length, false);
             let n = op.length[op.length.len() - 1];
             values.chunks_exact(n.max(1)).flat_map(|row| row[..n / 2 + 1].to_vec()).flatten().collect()
         }
-        FftTransform::Irfft => {
+        FftKind::Irfft => {
             let mut values = extend(&pairs(), op.batch, &op.length);
             let n = op.length[op.length.len() - 1];
             let rows = values.len() / n.max(1);
@@ -135,9 +138,9 @@ fn reference(op: &FftParams, input: &Values) -> Vec<f64> {
 fn input_of(op: &FftParams, rng: &mut Rng) -> Values {
     let complex = |shape: &[usize]| 2 * op.batch * shape.iter().product::<usize>();
     let len = match op.transform {
-        FftTransform::Fft | FftTransform::Ifft => complex(&op.length),
-        FftTransform::Rfft => complex(&op.length) / 2,
-        FftTransform::Irfft => complex(&spectrum_shape(&op.length)),
+        FftKind::Fft | FftKind::Ifft => complex(&op.length),
+        FftKind::Rfft => complex(&op.length) / 2,
+        FftKind::Irfft => complex(&spectrum_shape(&op.length)),
     };
     random_values(op.dtype, len, rng)
 }
@@ -145,9 +148,9 @@ fn input_of(op: &FftParams, rng: &mut Rng) -> Values {
 fn output_of(op: &FftParams) -> Values {
     let complex = |shape: &[usize]| 2 * op.batch * shape.iter().product::<usize>();
     let len = match op.transform {
-        FftTransform::Fft | FftTransform::Ifft => complex(&op.length),
-        FftTransform::Rfft => complex(&spectrum_shape(&op.length)),
-        FftTransform::Irfft => complex(&op.length) / 2,
+        FftKind::Fft | FftKind::Ifft => complex(&op.length),
+        FftKind::Rfft => complex(&spectrum_shape(&op.length)),
+        FftKind::Irfft => complex(&op.length) / 2,
     };
     Values::zeros(op.dtype, len)
 }
@@ -156,7 +159,7 @@ fn output_of(op: &FftParams) -> Values {
 fn errors(op: &FftParams, out: &Values, expected: &[f64]) -> (f64, f64) {
     assert_eq!(out.len(), expected.len(), "{op:?}");
     let norm = (expected.iter().map(|x| x * x).sum::<f64>() / expected.len().max(1) as f64).sqrt();
-    let unit = if op.dtype == KernelDType::F32 { f32::EPSILON as f64 } else { f64::EPSILON } * norm;
+    let unit = if op.dtype == DType::F32 { f32::EPSILON as f64 } else { f64::EPSILON } * norm;
     let difference = |at: usize| (out.float(at) - expected[at]).abs();
     let (mut sum, mut most) = (0.0f64, 0.0f64);
     for at in 0..out.len() {
@@ -176,11 +179,11 @@ fn errors(op: &FftParams, out: &Values, expected: &[f64]) -> (f64, f64) {
 fn check(op: &FftParams, rng: &mut Rng) -> f64 {
     let input = input_of(op, rng);
     let mut out = output_of(op);
-    call_with_tables(&LibraryOp::Fft(op.clone()), &[&input], &mut out, None);
+    call_with_tables(&Call::Fft(op.clone()), &[&input], &mut out, None);
     let (mean, most) = errors(op, &out, &reference(op, &input));
     // What is seen is about 0.3 sqrt(log2 n), and twice that where f64 goes through a convolution; a root that is wrong in
     // the last place of f32, or anything in the wrong place, is far above.
-    let bound = if op.dtype == KernelDType::F64 && op.length.iter().any(|&n| has_large_factor(n)) { 2.5 } else { 1.4 };
+    let bound = if op.dtype == DType::F64 && op.length.iter().any(|&n| has_large_factor(n)) { 2.5 } else { 1.4 };
     assert!(mean < bound && most < 6.0 * bound, "{op:?}: error {mean} on average, {most} at most");
     mean
 }
@@ -195,9 +198,9 @@ fn has_large_factor(n: usize) -> bool {
     rest > 1
 }
 
-const ALL: [FftTransform; 4] = [FftTransform::Fft, FftTransform::Ifft, FftTransform::Rfft, FftTransform::Irfft];
+const ALL: [FftKind; 4] = [FftKind::Fft, FftKind::Ifft, FftKind::Rfft, FftKind::Irfft];
 
-fn params(dtype: KernelDType, transform: FftTransform, batch: usize, length: &[usize]) -> FftParams {
+fn params(dtype: DType, transform: FftKind, batch: usize, length: &[usize]) -> FftParams {
     FftParams { dtype, transform, batch, length: length.to_vec() }
 }
 
@@ -207,7 +210,7 @@ fn every_length_and_kind() {
     for n in (0..=72).chain([77, 79, 100, 101, 120, 125, 127, 128, 134, 169, 210, 243, 254, 256, 257]) {
         for (i, transform) in ALL.into_iter().enumerate() {
             // The reference takes its time: with the longer ones, either type.
-            for (j, dtype) in [KernelDType::F32, KernelDType::F64].into_iter().enumerate() {
+            for (j, dtype) in [DType::F32, DType::F64].into_iter().enumerate() {
                 if n < 40 || (n + i + j) % 2 == 0 {
                     let batch = if n < 40 { [1, 3, 17, 40][(n + i) % 4] } else { [1, 17][n / 2 % 2] };
                     check(&params(dtype, transform, batch, &[n]), &mut rng);
@@ -222,15 +225,15 @@ fn long_lines() {
     let mut rng = Rng::new(2);
     // Matrices, rectangular ones, chirps over matrices, and whole groups of long lines.
     for (batch, n) in [(1, 512), (1, 2187), (2, 2520), (1, 1021), (1, 2053), (17, 500), (9, 630)] {
-        for transform in [FftTransform::Fft, FftTransform::Irfft] {
-            check(&params(KernelDType::F32, transform, batch, &[n]), &mut rng);
+        for transform in [FftKind::Fft, FftKind::Irfft] {
+            check(&params(DType::F32, transform, batch, &[n]), &mut rng);
         }
         if n < 2000 {
-            check(&params(KernelDType::F64, FftTransform::Ifft, 1, &[n]), &mut rng);
+            check(&params(DType::F64, FftKind::Ifft, 1, &[n]), &mut rng);
         }
     }
-    check(&params(KernelDType::F64, FftTransform::Rfft, 1, &[2118]), &mut rng);
-    check(&params(KernelDType::F32, FftTransform::Ifft, 3, &[4096]), &mut rng);
+    check(&params(DType::F64, FftKind::Rfft, 1, &[2118]), &mut rng);
+    check(&params(DType::F32, FftKind::Ifft, 3, &[4096]), &mut rng);
 }
 
 #[test]
@@ -252,7 +255,7 @@ fn several_dimensions() {
     ];
     for length in lengths {
         for transform in ALL {
-            for dtype in [KernelDType::F32, KernelDType::F64] {
+            for dtype in [DType::F32, DType::F64] {
                 for batch in [0, 1, 3] {
                     check(&params(dtype, transform, batch, length), &mut rng);
                 }
@@ -268,7 +271,7 @@ fn instructions_agree_with_the_definition() {
         with_isa(isa, || {
             for (batch, length) in [(20, vec![64]), (3, vec![60]), (1, vec![1024]), (2, vec![24, 40]), (5, vec![77])] {
                 for transform in ALL {
-                    for dtype in [KernelDType::F32, KernelDType::F64] {
+                    for dtype in [DType::F32, DType::F64] {
                         check(&params(dtype, transform, batch, &length), &mut rng);
                     }
                 }
@@ -284,11 +287,11 @@ fn threads_do_not_change_results() {
     let mut rng = Rng::new(5);
     for (batch, length) in [(300, vec![96]), (1, vec![16384]), (1, vec![80, 90]), (2, vec![1009]), (40, vec![999])] {
         for transform in ALL {
-            let op = params(KernelDType::F32, transform, batch, &length);
+            let op = params(DType::F32, transform, batch, &length);
             let input = input_of(&op, &mut rng);
             let (mut alone, mut together) = (output_of(&op), output_of(&op));
-            call_with_tables(&LibraryOp::Fft(op.clone()), &[&input], &mut alone, None);
-            call_with_tables(&LibraryOp::Fft(op.clone()), &[&input], &mut together, Some(&pool));
+            call_with_tables(&Call::Fft(op.clone()), &[&input], &mut alone, None);
+            call_with_tables(&Call::Fft(op.clone()), &[&input], &mut together, Some(&pool));
             assert!(alone.as_bytes() == together.as_bytes(), "{op:?}");
         }
     }
@@ -298,25 +301,25 @@ fn threads_do_not_change_results() {
 fn accuracy() {
     let mut rng = Rng::new(6);
     for (n, bound) in [(256, 0.9), (360, 1.1), (2048, 1.1), (61, 1.1), (59 * 53, 1.4)] {
-        for dtype in [KernelDType::F32, KernelDType::F64] {
-            let mean = check(&params(dtype, FftTransform::Fft, 2, &[n]), &mut rng);
+        for dtype in [DType::F32, DType::F64] {
+            let mean = check(&params(dtype, FftKind::Fft, 2, &[n]), &mut rng);
             assert!(mean < bound, "{n} of {dtype}: {mean}");
         }
     }
     // By a chirp: f32 is computed in f64.
-    let mean = check(&params(KernelDType::F32, FftTransform::Fft, 1, &[1009]), &mut rng);
+    let mean = check(&params(DType::F32, FftKind::Fft, 1, &[1009]), &mut rng);
     assert!(mean < 0.35, "{mean}");
-    let mean = check(&params(KernelDType::F64, FftTransform::Fft, 1, &[1009]), &mut rng);
+    let mean = check(&params(DType::F64, FftKind::Fft, 1, &[1009]), &mut rng);
     assert!(mean < 2.2, "{mean}");
 }
 
 #[test]
 fn simple_signals_are_exact() {
     for n in [8usize, 64, 256, 1024] {
-        let op = params(KernelDType::F32, FftTransform::Fft, 1, &[n]);
-        let (mut input, mut out) = (Values::zeros(KernelDType::F32, 2 * n), Values::zeros(KernelDType::F32, 2 * n));
+        let op = params(DType::F32, FftKind::Fft, 1, &[n]);
+        let (mut input, mut out) = (Values::zeros(DType::F32, 2 * n), Values::zeros(DType::F32, 2 * n));
         (0..n).for_each(|at| input.set(2 * at, 3.0));
-        call_with_tables(&LibraryOp::Fft(op), &[&input], &mut out, None);
+        call_with_tables(&Call::Fft(op), &[&input], &mut out, None);
         for at in 0..2 * n {
             assert_eq!(out.float(at), if at == 0 { 3.0 * n as f64 } else { 0.0 }, "{n}: {at}");
         }
@@ -325,13 +328,13 @@ fn simple_signals_are_exact() {
 
 #[test]
 fn non_finite_lines_stay_among_themselves() {
-    let op = params(KernelDType::F32, FftTransform::Rfft, 16, &[30]);
+    let op = params(DType::F32, FftKind::Rfft, 16, &[30]);
     let mut rng = Rng::new(7);
     let mut input = input_of(&op, &mut rng);
     input.set(5 * 30 + 3, f64::NAN);
     input.set(9 * 30, f64::INFINITY);
     let mut out = output_of(&op);
-    call_with_tables(&LibraryOp::Fft(op), &[&input], &mut out, None);
+    call_with_tables(&Call::Fft(op), &[&input], &mut out, None);
     for row in 0..16 {
         let finite = (0..32).all(|at| out.float(row * 32 + at).is_finite());
         assert_eq!(finite, row != 5 && row != 9, "row {row}");

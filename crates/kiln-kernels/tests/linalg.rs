@@ -3,9 +3,10 @@
 mod common;
 
 use common::{Rng, Values, available_isas, call_with_tables};
-use kiln_kernels::{
-    CholeskyParams, KernelDType, LibraryOp, MatrixTranspose, ThreadPool, TriangularSolveParams, with_isa,
-};
+use kiln_ir::DType;
+use kiln_ir::op::TransposeKind;
+use kiln_kernels::{ThreadPool, with_isa};
+use kiln_program::call::{Call, CholeskyParams, TriangularSolveParams};
 
 type Complex = [f64; 2];
 
@@ -67,7 +68,7 @@ impl Matrix {
     }
 
     /// The elements as an operand of several matrices.
-    fn operand(matrices: &[Matrix], dtype: KernelDType, interleaved: bool) -> Values {
+    fn operand(matrices: &[Matrix], dtype: DType, interleaved: bool) -> Values {
         let parts = if interleaved { 2 } else { 1 };
         let all: Vec<f64> = matrices.iter().flat_map(|m| &m.values).flat_map(|v| v[..parts].to_vec()).collect();
         let mut values = Values::zeros(dtype, all.len());
@@ -86,19 +87,19 @@ impl Matrix {
     }
 
     /// The values as the type holds them.
-    fn rounded(&self, dtype: KernelDType) -> Matrix {
-        let round = |x: f64| if dtype == KernelDType::F32 { x as f32 as f64 } else { x };
+    fn rounded(&self, dtype: DType) -> Matrix {
+        let round = |x: f64| if dtype == DType::F32 { x as f32 as f64 } else { x };
         self.map(|_, _, v| v.map(round))
     }
 }
 
-fn eps(dtype: KernelDType) -> f64 {
-    if dtype == KernelDType::F32 { f32::EPSILON as f64 } else { f64::EPSILON }
+fn eps(dtype: DType) -> f64 {
+    if dtype == DType::F32 { f32::EPSILON as f64 } else { f64::EPSILON }
 }
 
 fn solve_op(n: usize, m: usize, batch: usize) -> TriangularSolveParams {
     TriangularSolveParams {
-        dtype: KernelDType::F32,
+        dtype: DType::F32,
         interleaved: false,
         batch,
         n,
@@ -106,7 +107,7 @@ fn solve_op(n: usize, m: usize, batch: usize) -> TriangularSolveParams {
         left_side: true,
         lower: true,
         unit_diagonal: false,
-        transpose: MatrixTranspose::NoTranspose,
+        transpose: TransposeKind::NoTranspose,
     }
 }
 
@@ -140,12 +141,12 @@ fn check_solve(op: &TriangularSolveParams, rng: &mut Rng, pool: Option<&ThreadPo
     let a = Matrix::operand(&poisoned, op.dtype, op.interleaved);
     let rhs = Matrix::operand(&b, op.dtype, op.interleaved);
     let mut x = Values::zeros(op.dtype, rhs.len());
-    call_with_tables(&LibraryOp::TriangularSolve(op.clone()), &[&a, &rhs], &mut x, pool);
+    call_with_tables(&Call::TriangularSolve(op.clone()), &[&a, &rhs], &mut x, pool);
     for index in 0..op.batch {
         let a = match op.transpose {
-            MatrixTranspose::NoTranspose => clean[index].clone(),
-            MatrixTranspose::Transpose => clean[index].transposed(),
-            MatrixTranspose::Adjoint => clean[index].adjoint(),
+            TransposeKind::NoTranspose => clean[index].clone(),
+            TransposeKind::Transpose => clean[index].transposed(),
+            TransposeKind::Adjoint => clean[index].adjoint(),
         };
         let solution = Matrix::of(&x, index, rows, cols, op.interleaved);
         let absolute = |m: &Matrix| m.map(|_, _, v| [magnitude(v), 0.0]);
@@ -165,8 +166,7 @@ fn check_solve(op: &TriangularSolveParams, rng: &mut Rng, pool: Option<&ThreadPo
     x
 }
 
-const TRANSPOSES: [MatrixTranspose; 3] =
-    [MatrixTranspose::NoTranspose, MatrixTranspose::Transpose, MatrixTranspose::Adjoint];
+const TRANSPOSES: [TransposeKind; 3] = [TransposeKind::NoTranspose, TransposeKind::Transpose, TransposeKind::Adjoint];
 
 #[test]
 fn systems_of_every_kind() {
@@ -177,12 +177,9 @@ fn systems_of_every_kind() {
             let mut op = solve_op(n, m, 1);
             (op.left_side, op.lower, op.unit_diagonal) = (bits & 1 == 0, bits & 2 == 0, bits & 4 == 0);
             op.transpose = TRANSPOSES[bits / 8];
-            for (dtype, interleaved) in [
-                (KernelDType::F32, false),
-                (KernelDType::F32, true),
-                (KernelDType::F64, false),
-                (KernelDType::F64, true),
-            ] {
+            for (dtype, interleaved) in
+                [(DType::F32, false), (DType::F32, true), (DType::F64, false), (DType::F64, true)]
+            {
                 check_solve(&TriangularSolveParams { dtype, interleaved, ..op.clone() }, &mut rng, None);
             }
         }
@@ -223,9 +220,9 @@ fn simple_systems_are_exact() {
     let x = Matrix::new(n, 3, |i, j| [((i * 7 + j * 5) % 9) as f64 - 4.0, 0.0]);
     let b = a.times(&x);
     let op = solve_op(n, 3, 1);
-    let operand = |m: &Matrix| Matrix::operand(std::slice::from_ref(m), KernelDType::F32, false);
-    let mut out = Values::zeros(KernelDType::F32, n * 3);
-    call_with_tables(&LibraryOp::TriangularSolve(op), &[&operand(&a), &operand(&b)], &mut out, None);
+    let operand = |m: &Matrix| Matrix::operand(std::slice::from_ref(m), DType::F32, false);
+    let mut out = Values::zeros(DType::F32, n * 3);
+    call_with_tables(&Call::TriangularSolve(op), &[&operand(&a), &operand(&b)], &mut out, None);
     assert_eq!(Matrix::of(&out, 0, n, 3, false).values, x.values);
 }
 
@@ -233,10 +230,10 @@ fn simple_systems_are_exact() {
 fn complex_division_does_not_overflow() {
     for scale in [1e30, 1e-30] {
         let op = TriangularSolveParams { interleaved: true, ..solve_op(1, 1, 1) };
-        let operand = |v: Complex| Matrix::operand(&[Matrix::new(1, 1, |_, _| v)], KernelDType::F32, true);
-        let mut out = Values::zeros(KernelDType::F32, 2);
+        let operand = |v: Complex| Matrix::operand(&[Matrix::new(1, 1, |_, _| v)], DType::F32, true);
+        let mut out = Values::zeros(DType::F32, 2);
         let (a, b) = (operand([3.0 * scale, 4.0 * scale]), operand([5.0 * scale, 10.0 * scale]));
-        call_with_tables(&LibraryOp::TriangularSolve(op), &[&a, &b], &mut out, None);
+        call_with_tables(&Call::TriangularSolve(op), &[&a, &b], &mut out, None);
         // (5 + 10i) / (3 + 4i) = 2.2 + 0.4i.
         assert!((out.float(0) - 2.2).abs() < 1e-6 && (out.float(1) - 0.4).abs() < 1e-6, "{}", out.float(0));
     }
@@ -245,17 +242,17 @@ fn complex_division_does_not_overflow() {
 #[test]
 fn a_singular_matrix_gives_no_numbers() {
     let op = solve_op(3, 2, 1);
-    let operand = |m: Matrix| Matrix::operand(&[m], KernelDType::F32, false);
+    let operand = |m: Matrix| Matrix::operand(&[m], DType::F32, false);
     let a = operand(Matrix::new(3, 3, |i, j| [if i == j && i != 1 { 1.0 } else { 0.0 }, 0.0]));
     let b = operand(Matrix::new(3, 2, |i, j| [(i + j) as f64, 0.0]));
-    let mut out = Values::zeros(KernelDType::F32, 6);
-    call_with_tables(&LibraryOp::TriangularSolve(op), &[&a, &b], &mut out, None);
+    let mut out = Values::zeros(DType::F32, 6);
+    call_with_tables(&Call::TriangularSolve(op), &[&a, &b], &mut out, None);
     assert!(out.float(2).is_infinite() && out.float(3).is_infinite());
     assert_eq!((out.float(0), out.float(1)), (0.0, 1.0));
 }
 
 fn cholesky_op(n: usize, batch: usize) -> CholeskyParams {
-    CholeskyParams { dtype: KernelDType::F32, interleaved: false, batch, n, lower: true }
+    CholeskyParams { dtype: DType::F32, interleaved: false, batch, n, lower: true }
 }
 
 /// Positive definite matrices, of which the one with index `bad` is not.
@@ -278,7 +275,7 @@ fn check_cholesky(op: &CholeskyParams, bad: Option<usize>, rng: &mut Rng, pool: 
     let poisoned: Vec<Matrix> = clean.iter().map(|m| m.map(poison)).collect();
     let a = Matrix::operand(&poisoned, op.dtype, op.interleaved);
     let mut out = Values::zeros(op.dtype, a.len());
-    call_with_tables(&LibraryOp::Cholesky(op.clone()), &[&a], &mut out, pool);
+    call_with_tables(&Call::Cholesky(op.clone()), &[&a], &mut out, pool);
     for index in 0..op.batch {
         let factor = Matrix::of(&out, index, op.n, op.n, op.interleaved);
         if bad == Some(index) {
@@ -311,7 +308,7 @@ fn factorizations() {
     for n in (0..20).chain([31, 32, 33, 63, 64, 65, 80, 127, 128, 129, 150]) {
         for bits in 0..8 {
             let op = CholeskyParams {
-                dtype: if bits & 1 == 0 { KernelDType::F32 } else { KernelDType::F64 },
+                dtype: if bits & 1 == 0 { DType::F32 } else { DType::F64 },
                 interleaved: bits & 2 == 0,
                 lower: bits & 4 == 0,
                 ..cholesky_op(n, if n < 20 { 3 } else { 1 })
@@ -326,10 +323,10 @@ fn factorizations() {
 fn not_a_number_spreads_in_its_matrix_only() {
     let mut rng = Rng::new(4);
     let op = cholesky_op(5, 3);
-    let mut a = Matrix::operand(&definite(&op, None, &mut rng), KernelDType::F32, false);
+    let mut a = Matrix::operand(&definite(&op, None, &mut rng), DType::F32, false);
     a.set(25 + 15, f64::NAN);
-    let mut out = Values::zeros(KernelDType::F32, a.len());
-    call_with_tables(&LibraryOp::Cholesky(op), &[&a], &mut out, None);
+    let mut out = Values::zeros(DType::F32, a.len());
+    call_with_tables(&Call::Cholesky(op), &[&a], &mut out, None);
     for at in 0..75 {
         let named = at % 5 <= at % 25 / 5;
         assert_eq!(out.float(at).is_nan(), at / 25 == 1 && named, "{at}");
@@ -342,7 +339,7 @@ fn instructions_and_threads() {
     for isa in available_isas() {
         with_isa(isa, || {
             for (n, batch) in [(70, 1), (200, 1), (12, 40)] {
-                for (dtype, interleaved) in [(KernelDType::F32, false), (KernelDType::F64, true)] {
+                for (dtype, interleaved) in [(DType::F32, false), (DType::F64, true)] {
                     let factor = CholeskyParams { dtype, interleaved, lower: n != 70, ..cholesky_op(n, batch) };
                     let alone = check_cholesky(&factor, None, &mut Rng::new(5), None);
                     let together = check_cholesky(&factor, None, &mut Rng::new(5), Some(&pool));

@@ -4,9 +4,12 @@
 mod common;
 
 use common::{Rng, call, call_with_tables, random_values};
-use kiln_kernels::{
-    BatchDim, CholeskyParams, ConvDim, ConvParams, DotParams, FftParams, FftTransform, KernelDType, LibraryOp,
-    MatrixTranspose, TriangularSolveParams,
+use kiln_ir::DType;
+use kiln_ir::op::{FftKind, TransposeKind};
+use kiln_kernels::call_info;
+use kiln_program::call::{
+    BatchDim, Call, CallInfo, CallParams, CholeskyParams, ConvDim, ConvParams, DotParams, FftParams,
+    TriangularSolveParams,
 };
 
 /// Bytes of each operand.
@@ -36,8 +39,11 @@ fn stride(rng: &mut Rng) -> isize {
 }
 
 /// Checks the parameters, and runs them when they pass. Whether they ran.
-fn try_run(op: &LibraryOp, dtype: KernelDType, rng: &mut Rng) -> bool {
-    if op.check_bounds(&[BYTES, BYTES, BYTES, 64 << 20]).is_err() || op.flops() > MOST_FLOPS {
+fn try_run(op: &Call, dtype: DType, rng: &mut Rng) -> bool {
+    if common::check_bounds(op, &[BYTES; 3]).is_err() || op.flops() > MOST_FLOPS {
+        return false;
+    }
+    if call_info(op.clone()).workspace > 64 << 20 {
         return false;
     }
     let elements = BYTES / dtype.size();
@@ -51,7 +57,7 @@ fn products() {
     let mut rng = Rng::new(20);
     let mut ran = 0;
     for round in 0..60_000 {
-        let dtype = KernelDType::ALL[round % 13];
+        let dtype = common::DTYPES[round % 13];
         let batch = (0..rng.below(3))
             .map(|_| BatchDim {
                 extent: size(&mut rng),
@@ -60,7 +66,7 @@ fn products() {
                 c_stride: stride(&mut rng),
             })
             .collect();
-        let op = LibraryOp::Dot(DotParams {
+        let op = Call::Dot(DotParams {
             dtype,
             batch,
             m: size(&mut rng),
@@ -72,7 +78,6 @@ fn products() {
             b_col: stride(&mut rng),
             c_row: stride(&mut rng),
             c_col: stride(&mut rng),
-            prepacked_b: rng.below(4) == 0,
         });
         ran += usize::from(try_run(&op, dtype, &mut rng));
     }
@@ -84,7 +89,7 @@ fn convolutions() {
     let mut rng = Rng::new(21);
     let mut ran = 0;
     for round in 0..60_000 {
-        let dtype = KernelDType::ALL[round % 13];
+        let dtype = common::DTYPES[round % 13];
         let spatial = (0..rng.below(3))
             .map(|_| {
                 let padding = |rng: &mut Rng| if rng.below(3) == 0 { stride(rng) } else { rng.range(-2, 5) };
@@ -108,7 +113,7 @@ fn convolutions() {
             })
             .collect();
         let groups = [(1, 1), (size(&mut rng), 1), (1, size(&mut rng))][rng.below(3)];
-        let op = LibraryOp::Convolution(ConvParams {
+        let op = Call::Convolution(ConvParams {
             dtype,
             batch: size(&mut rng).wrapping_mul(groups.1),
             input_features: size(&mut rng).wrapping_mul(groups.0),
@@ -129,20 +134,22 @@ fn convolutions() {
 }
 
 /// Checks the parameters, and runs them when they pass. Whether they ran.
-fn try_run_with_tables(op: &LibraryOp, dtype: KernelDType, inputs: usize, rng: &mut Rng) -> bool {
+fn try_run_with_tables(op: &Call, dtype: DType, inputs: usize, rng: &mut Rng) -> bool {
     if op.validate().is_err() {
-        assert!(op.check_bounds(&[BYTES; 5]).is_err());
+        let site = CallInfo { call: op.clone(), tables: 0, workspace: 0 };
+        assert!(site.check_bounds(&vec![BYTES as u64; inputs + 1]).is_err());
         return false;
     }
-    let mut sizes = vec![BYTES; inputs + 1];
+    let site = call_info(op.clone());
+    let mut sizes = vec![BYTES as u64; inputs + 1];
     // Asked for before it is known that the operands are this large: must not fail, whatever they say.
-    sizes.extend([op.table_bytes(), op.workspace_bytes()].into_iter().filter(|&bytes| bytes > 0));
-    if op.check_bounds(&sizes).is_err() || op.flops() > MOST_FLOPS || op.workspace_bytes() > 64 << 20 {
+    sizes.extend([site.tables, site.workspace].into_iter().filter(|&bytes| bytes > 0));
+    if site.check_bounds(&sizes).is_err() || op.flops() > MOST_FLOPS || site.workspace > 64 << 20 {
         return false;
     }
     if sizes.len() > inputs + 1 {
         *sizes.last_mut().expect("tables or workspace") -= 1;
-        assert!(op.check_bounds(&sizes).is_err(), "{op:?}");
+        assert!(site.check_bounds(&sizes).is_err(), "{op:?}");
     }
     let operands: Vec<_> = (0..inputs).map(|_| random_values(dtype, BYTES / dtype.size(), rng)).collect();
     let mut out = random_values(dtype, BYTES / dtype.size(), rng);
@@ -152,15 +159,15 @@ fn try_run_with_tables(op: &LibraryOp, dtype: KernelDType, inputs: usize, rng: &
 
 #[test]
 fn transforms() {
-    use FftTransform::{Fft, Ifft, Irfft, Rfft};
+    use FftKind::{Fft, Ifft, Irfft, Rfft};
     let mut rng = Rng::new(22);
     let mut ran = 0;
     for _ in 0..4_000 {
-        let dtype = KernelDType::ALL[11 + rng.below(2) - usize::from(rng.below(20) == 0)];
+        let dtype = common::DTYPES[11 + rng.below(2) - usize::from(rng.below(20) == 0)];
         let transform = [Fft, Ifft, Rfft, Irfft][rng.below(4)];
         let rank = if rng.below(20) == 0 { [0, 4][rng.below(2)] } else { 1 + rng.below(3) };
         let length = (0..rank).map(|_| if rng.below(30) == 0 { 1 << 39 } else { size(&mut rng) }).collect();
-        let op = LibraryOp::Fft(FftParams { dtype, transform, batch: size(&mut rng), length });
+        let op = Call::Fft(FftParams { dtype, transform, batch: size(&mut rng), length });
         ran += usize::from(try_run_with_tables(&op, dtype, 1, &mut rng));
     }
     assert!(ran > 500, "{ran} of the parameter sets passed");
@@ -171,17 +178,17 @@ fn factorizations() {
     let mut rng = Rng::new(23);
     let mut ran = 0;
     for _ in 0..6_000 {
-        let dtype = KernelDType::ALL[11 + rng.below(2) - usize::from(rng.below(20) == 0)];
+        let dtype = common::DTYPES[11 + rng.below(2) - usize::from(rng.below(20) == 0)];
         let (batch, n, m) = (size(&mut rng), size(&mut rng), size(&mut rng));
         let mut bit = || rng.below(2) == 0;
         let (interleaved, left_side, lower, unit_diagonal) = (bit(), bit(), bit(), bit());
         let (op, inputs) = if bit() {
-            (LibraryOp::Cholesky(CholeskyParams { dtype, interleaved, batch, n, lower }), 1)
+            (Call::Cholesky(CholeskyParams { dtype, interleaved, batch, n, lower }), 1)
         } else {
-            let transpose = [MatrixTranspose::NoTranspose, MatrixTranspose::Adjoint][rng.below(2)];
+            let transpose = [TransposeKind::NoTranspose, TransposeKind::Adjoint][rng.below(2)];
             let op =
                 TriangularSolveParams { dtype, interleaved, batch, n, m, left_side, lower, unit_diagonal, transpose };
-            (LibraryOp::TriangularSolve(op), 2)
+            (Call::TriangularSolve(op), 2)
         };
         ran += usize::from(try_run_with_tables(&op, dtype, inputs, &mut rng));
     }

@@ -5,7 +5,7 @@ use kiln_ir::{BinaryOp, DType, UnaryOp};
 
 /// True for the dtypes that kernels compute with: bool, i8 to u64, f16, bf16, f32, f64. Type legalization rewrites the others.
 pub const fn is_loop_type(dtype: DType) -> bool {
-    dtype.bits() >= 8 && dtype.mini_format().is_none() && !dtype.is_complex()
+    dtype.is_native()
 }
 
 /// Where a code generator meets a dtype that [`is_loop_type`] denies.

@@ -4,9 +4,8 @@ use crate::constants::ConstantPool;
 use crate::kernels::KernelTable;
 use crate::{LowerOptions, Lowered};
 use kiln_ir::{DType, Tensor, TensorType};
-use kiln_kernels::LibraryOp;
 use kiln_plan::arena::{self as plan, Interval};
-use kiln_program::{Buffer, BufferId, Program, Signature, Slot, Step};
+use kiln_program::{Buffer, BufferId, CallInfo, Program, Signature, Slot, Step};
 use std::collections::HashMap;
 
 /// Alignment in the arena: a cache line.
@@ -16,7 +15,7 @@ const ARENA_ALIGN: u64 = 64;
 pub(crate) struct Buffers<'o> {
     pub(crate) options: &'o LowerOptions,
     pub(crate) kernels: KernelTable,
-    pub(crate) calls: Vec<LibraryOp>,
+    pub(crate) calls: Vec<CallInfo>,
     buffers: Vec<Buffer>,
     constants: ConstantPool,
     constant_buffers: HashMap<u64, BufferId>,
@@ -133,7 +132,7 @@ impl Lifetimes<'_> {
     fn walk(&mut self, steps: &[Step]) {
         for step in steps {
             match step {
-                Step::Launch { args, .. } | Step::Library { args, .. } => args.iter().for_each(|&a| self.touch(a)),
+                Step::Launch { args, .. } | Step::Call { args, .. } => args.iter().for_each(|&a| self.touch(a)),
                 Step::Copy { src, dst } => {
                     self.touch(*src);
                     self.touch(*dst);

@@ -6,21 +6,22 @@ mod fft;
 mod linalg;
 
 use kiln_ir::rewrite::{Rebuild, rebuild};
-use kiln_ir::{DType, Diagnostic, Diagnostics, Func, Node, NodeId, Op, Value};
-use kiln_kernels::{KernelDType, LibraryOp};
+use kiln_ir::{Diagnostic, Diagnostics, Func, Node, NodeId, Op, Value};
+use kiln_program::Call;
+use kiln_program::call::CallParams;
 use smallvec::SmallVec;
 
 /// The library call that computes a node, on dense row-major operands.
 ///
 /// # Errors
 /// A node that no library kernel can take, with its source line.
-pub fn call(func: &Func, id: NodeId) -> Result<LibraryOp, Diagnostic> {
+pub fn call(func: &Func, id: NodeId) -> Result<Call, Diagnostic> {
     let node = func.node(id);
     let call = match &node.op {
-        Op::DotGeneral(dims) => LibraryOp::Dot(dot::params(func, node, dims)),
-        Op::Convolution(dims) => LibraryOp::Convolution(convolution::params(func, node, dims)),
-        Op::Fft { kind, length, .. } => LibraryOp::Fft(fft::params(func, node, *kind, length)),
-        Op::Cholesky { lower, interleaved } => LibraryOp::Cholesky(linalg::cholesky(func, node, *lower, *interleaved)),
+        Op::DotGeneral(dims) => Call::Dot(dot::params(func, node, dims)),
+        Op::Convolution(dims) => Call::Convolution(convolution::params(func, node, dims)),
+        Op::Fft { kind, length, .. } => Call::Fft(fft::params(func, node, *kind, length)),
+        Op::Cholesky { lower, interleaved } => Call::Cholesky(linalg::cholesky(func, node, *lower, *interleaved)),
         Op::TriangularSolve { left_side, lower, unit_diagonal, transpose_a, interleaved } => {
             let solve = linalg::Solve {
                 left_side: *left_side,
@@ -29,7 +30,7 @@ pub fn call(func: &Func, id: NodeId) -> Result<LibraryOp, Diagnostic> {
                 transpose: *transpose_a,
                 interleaved: *interleaved,
             };
-            LibraryOp::TriangularSolve(linalg::triangular_solve(func, node, &solve))
+            Call::TriangularSolve(linalg::triangular_solve(func, node, &solve))
         }
         other => unreachable!("{} has no library kernel", other.name()),
     };
@@ -71,25 +72,6 @@ fn unify_dtypes(out: &mut Rebuild, node: &mut Node) -> Result<(), Diagnostic> {
         }
     }
     Ok(())
-}
-
-fn kernel_dtype(dtype: DType) -> KernelDType {
-    match dtype {
-        DType::Bool => KernelDType::Bool,
-        DType::I8 => KernelDType::I8,
-        DType::I16 => KernelDType::I16,
-        DType::I32 => KernelDType::I32,
-        DType::I64 => KernelDType::I64,
-        DType::U8 => KernelDType::U8,
-        DType::U16 => KernelDType::U16,
-        DType::U32 => KernelDType::U32,
-        DType::U64 => KernelDType::U64,
-        DType::F16 => KernelDType::F16,
-        DType::BF16 => KernelDType::BF16,
-        DType::F32 => KernelDType::F32,
-        DType::F64 => KernelDType::F64,
-        other => kiln_loops::legalized(other),
-    }
 }
 
 /// Sizes of a value.

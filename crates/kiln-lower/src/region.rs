@@ -12,6 +12,7 @@ use crate::buffers::{Buffers, byte_size};
 use crate::emit::{self, Emitted, Operand};
 use crate::library;
 use kiln_ir::{Diagnostics, Func, Op, Tensor, Value};
+use kiln_kernels::CpuCall;
 use kiln_plan::fusion::{Group, GroupKind};
 use kiln_program::{BufferId, Slot, Step};
 use values::{Root, Values};
@@ -163,8 +164,8 @@ impl Region<'_> {
         if workspace > 0 {
             args.push(ctx.arena("workspace", kiln_ir::DType::U8, workspace));
         }
-        self.steps.push(Step::Library { call: ctx.calls.len() as u32, args });
-        ctx.calls.push(call);
+        self.steps.push(Step::Call { call: ctx.calls.len() as u32, args });
+        ctx.calls.push(kiln_kernels::call_info(call));
         Ok(())
     }
 

@@ -1,9 +1,9 @@
 //! Transforms and factorizations as library calls: lowered, run step by step, compared with the reference interpreter.
 
 use kiln_ir::{DType, Func, Tensor, text};
-use kiln_kernels::{LibraryOp, RunContext, abi};
+use kiln_kernels::{CpuCall, RunContext, abi, check_call};
 use kiln_lower::{LowerOptions, lower};
-use kiln_program::{Program, Slot, Step};
+use kiln_program::{Call, Program, Slot, Step};
 
 /// Deterministic numbers in -1..1 (splitmix64).
 fn random(dtype: DType, shape: &[usize], seed: u64) -> Tensor {
@@ -34,14 +34,15 @@ fn memory(bytes: &[u8], len: usize) -> Vec<[u64; 8]> {
 /// Runs a program that has library calls only.
 fn run(program: &Program, inputs: &[Tensor]) -> Vec<Tensor> {
     program.validate().expect("a valid program");
+    program.calls.iter().try_for_each(check_call).expect("the kernels' sizes");
     let mut slots = vec![memory(&[], program.arena_bytes as usize), memory(&program.constants, 0)];
     slots.extend(inputs.iter().map(|t| memory(t.bytes(), 0)));
     let size = |port: &kiln_program::Port| port.shape.iter().product::<usize>() * port.dtype.size();
     slots.extend(program.signature.outputs.iter().map(|port| memory(&[], size(port))));
     let bases: Vec<*mut u8> = slots.iter_mut().map(|slot| slot.as_mut_ptr().cast()).collect();
     for step in &program.steps {
-        let Step::Library { call, args } = step else { panic!("not a library call: {step:?}") };
-        let op = &program.calls[*call as usize];
+        let Step::Call { call, args } = step else { panic!("not a library call: {step:?}") };
+        let op = &program.calls[*call as usize].call;
         let place = |id: &kiln_program::BufferId| {
             let buffer = program.buffer(*id);
             bases[program.slot_index(buffer.slot)].wrapping_add(buffer.offset as usize)
@@ -121,7 +122,7 @@ fn tables_are_constants_that_calls_share() {
 }",
         |_, t| t,
     );
-    let LibraryOp::Fft(params) = &program.calls[0] else { panic!("not a transform") };
+    let Call::Fft(params) = &program.calls[0].call else { panic!("not a transform") };
     assert_eq!(program.constants.len(), params.table_bytes());
     let tables = program.buffers.iter().filter(|buffer| buffer.slot == Slot::Constants);
     assert_eq!(tables.count(), 1, "{program}");
@@ -137,19 +138,24 @@ fn a_program_without_its_tables_is_refused() {
         |_, t| t,
     );
     let whole = program.clone();
-    let Step::Library { args, .. } = &mut program.steps[0] else { panic!("not a library call") };
+    let Step::Call { args, .. } = &mut program.steps[0] else { panic!("not a library call") };
     args.remove(2);
     assert!(program.validate().is_err());
     let mut program = whole.clone();
-    let LibraryOp::Fft(params) = &mut program.calls[0] else { panic!("not a transform") };
+    let Call::Fft(params) = &mut program.calls[0].call else { panic!("not a transform") };
     params.length = vec![1 << 50];
     let message = program.validate().expect_err("too long").to_string();
     assert!(message.contains("length"), "{message}");
-    let mut program = whole;
-    let LibraryOp::Fft(params) = &mut program.calls[0] else { panic!("not a transform") };
+    let mut program = whole.clone();
+    let Call::Fft(params) = &mut program.calls[0].call else { panic!("not a transform") };
     params.batch += 1;
     let message = program.validate().expect_err("too many").to_string();
     assert!(message.contains("operand needs"), "{message}");
+    // What the program says of its tables is not taken at its word.
+    let mut site = whole.calls[0].clone();
+    site.tables -= 8;
+    let message = check_call(&site).expect_err("too few");
+    assert!(message.contains("bytes of tables"), "{message}");
 }
 
 /// A triangle or a definite matrix: far from singular.

@@ -1,5 +1,6 @@
 //! Programs as text: the signature, the steps, the memory plan as a table and as a picture of the arena over time.
 
+use crate::call::CallParams;
 use crate::{Buffer, BufferId, KernelInfo, Port, Program, Slot, Step};
 use std::fmt;
 
@@ -66,8 +67,8 @@ fn write_steps(
             Step::Launch { kernel: k, args } => {
                 writeln!(f, "launch #{k} {} ({})", kernel(&program.kernels[*k as usize]), list(args))?;
             }
-            Step::Library { call, args } => {
-                writeln!(f, "call {} ({})", program.calls[*call as usize].name(), list(args))?;
+            Step::Call { call, args } => {
+                writeln!(f, "call {} ({})", program.calls[*call as usize].call.name(), list(args))?;
             }
             Step::Copy { src, dst } => writeln!(f, "copy {} -> {}", place(program, *src), place(program, *dst))?,
             Step::While { cond, pred, body } => {

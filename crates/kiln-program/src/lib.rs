@@ -4,16 +4,16 @@
 //! of inputs, outputs and variables. It is plain data (serde): an artifact holds it, the CPU code generator turns its steps into
 //! one entry function, a GPU backend would walk them. Slot pointers are laid out as [`Program::slot_index`] says.
 
+pub mod call;
 mod display;
 mod nesting;
 mod validate;
 
+pub use call::{Call, CallInfo};
 pub use validate::InvalidProgram;
 
 use kiln_ir::dim::DimEnv;
 use kiln_ir::{DType, Initializer, Shape};
-use kiln_kernels::LibraryOp;
-use kiln_kernels::abi::{EntryFn, KernelFn};
 use serde::{Deserialize, Serialize};
 
 /// A compiled graph for concrete sizes.
@@ -29,8 +29,8 @@ pub struct Program {
     pub steps: Vec<Step>,
     /// The generated kernels; index = `Step::Launch::kernel`.
     pub kernels: Vec<KernelInfo>,
-    /// Library call sites; index = `Step::Library::call`.
-    pub calls: Vec<LibraryOp>,
+    /// Call sites; index = `Step::Call::call`.
+    pub calls: Vec<CallInfo>,
     /// Contents of the constants slot.
     pub constants: Vec<u8>,
     /// Bytes of the arena slot.
@@ -128,11 +128,11 @@ pub enum Step {
         /// One buffer per kernel parameter.
         args: Vec<BufferId>,
     },
-    /// Calls a library kernel.
-    Library {
+    /// Calls one of the target's own kernels.
+    Call {
         /// Which call site.
         call: u32,
-        /// Operands, outputs, workspace (if it needs one) in the order of the library function.
+        /// Operands, outputs, then the tables and the workspace where the site has them.
         args: Vec<BufferId>,
     },
     /// Copies a whole buffer to another of the same size (no overlap).
@@ -237,15 +237,4 @@ pub struct Target {
     pub arch: String,
     /// CPU features that the code uses, as Rust names them (`avx2`, `fma`), sorted.
     pub features: Vec<String>,
-}
-
-/// Callable code.
-///
-/// # Safety
-/// The functions must be the code of the program that it is run with, and stay mapped while `self` lives.
-pub unsafe trait Code: Send + Sync {
-    /// The entry function.
-    fn entry(&self) -> EntryFn;
-    /// The kernels, in the program's order.
-    fn kernels(&self) -> &[KernelFn];
 }

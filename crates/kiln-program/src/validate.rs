@@ -1,5 +1,6 @@
 //! Checks of a program from an untrusted file: every index is in range and every buffer lies inside its slot.
 
+use crate::call::CallParams;
 use crate::{Buffer, BufferId, Port, Program, Slot, Step};
 use kiln_ir::DType;
 use std::fmt;
@@ -41,8 +42,8 @@ impl Program {
         for buffer in &self.buffers {
             self.validate_buffer(buffer)?;
         }
-        for call in &self.calls {
-            call.validate().map_err(InvalidProgram)?;
+        for site in &self.calls {
+            site.call.validate().map_err(|e| InvalidProgram(format!("{}: {e}", site.call.name())))?;
         }
         self.validate_steps(&self.steps, 0)
     }
@@ -106,12 +107,12 @@ impl Program {
                 }
                 args.iter().try_for_each(|&a| self.find(a).map(|_| ()))
             }
-            Step::Library { call, args } => {
-                let Some(op) = self.calls.get(*call as usize) else {
-                    return fail(format!("there is no library call {call}"));
+            Step::Call { call, args } => {
+                let Some(site) = self.calls.get(*call as usize) else {
+                    return fail(format!("there is no call {call}"));
                 };
-                let sizes: Result<Vec<usize>, _> = args.iter().map(|&a| Ok(self.find(a)?.bytes as usize)).collect();
-                op.check_bounds(&sizes?).map_err(InvalidProgram)
+                let sizes: Result<Vec<u64>, _> = args.iter().map(|&a| Ok(self.find(a)?.bytes)).collect();
+                site.check_bounds(&sizes?).map_err(InvalidProgram)
             }
             Step::Copy { src, dst } => {
                 let (a, b) = (self.find(*src)?.bytes, self.find(*dst)?.bytes);

@@ -2,8 +2,8 @@
 
 use crate::error::RunError;
 use kiln_artifact::check_target;
-use kiln_kernels::{EntryFn, KernelFn};
-use kiln_program::{Code, CodeObject};
+use kiln_kernels::{EntryFn, HostCode, KernelFn};
+use kiln_program::CodeObject;
 use memmap2::{Mmap, MmapMut};
 
 /// Code copied to pages that are executable and no longer writable.
@@ -14,7 +14,7 @@ struct MappedCode {
 }
 
 // SAFETY: `map_code`'s caller vouches that the code belongs to its program; the pages live as long as `self`.
-unsafe impl Code for MappedCode {
+unsafe impl HostCode for MappedCode {
     fn entry(&self) -> EntryFn {
         self.entry
     }
@@ -76,7 +76,7 @@ pub fn host_features() -> Vec<&'static str> {
 ///
 /// # Safety
 /// The code must be what kiln compiled for the program that it will run with: it is executed as it is.
-pub unsafe fn map_code(object: &CodeObject) -> Result<Box<dyn Code>, RunError> {
+pub unsafe fn map_code(object: &CodeObject) -> Result<Box<dyn HostCode>, RunError> {
     let features = host_features();
     check_target(&object.target, std::env::consts::ARCH, |f| features.contains(&f))?;
     let len = object.bytes.len();

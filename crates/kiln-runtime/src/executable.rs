@@ -12,8 +12,9 @@ use kiln_artifact::Artifact;
 use kiln_ir::dim::DimEnv;
 use kiln_ir::tensor::AlignedBytes;
 use kiln_ir::{Initializer, Tensor, TensorType};
+use kiln_kernels::HostCode;
 use kiln_kernels::ThreadPool;
-use kiln_program::{Code, CodeObject, Program, Signature};
+use kiln_program::{CodeObject, Program, Signature};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -35,7 +36,7 @@ pub struct Specialized {
     /// Its code as data, for export.
     pub object: CodeObject,
     /// Its code, callable.
-    pub code: Box<dyn Code>,
+    pub code: Box<dyn HostCode>,
     /// How long compiling took.
     pub compile_time: Duration,
 }

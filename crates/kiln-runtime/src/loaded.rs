@@ -4,9 +4,9 @@ use crate::arena::ArenaPool;
 use crate::error::RunError;
 use crate::view::{TensorView, TensorViewMut};
 use kiln_ir::tensor::AlignedBytes;
-use kiln_kernels::ThreadPool;
 use kiln_kernels::abi::{self, LibraryCallSite, RunContext};
-use kiln_program::{Code, CodeObject, Program};
+use kiln_kernels::{CpuCall, HostCode, ThreadPool};
+use kiln_program::{CodeObject, Program};
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(crate) struct Loaded {
     pub(crate) program: Program,
     pub(crate) object: Arc<CodeObject>,
     pub(crate) compile_time: Duration,
-    code: Box<dyn Code>,
+    code: Box<dyn HostCode>,
     constants: AlignedBytes,
     calls: Vec<LibraryCallSite>,
     arenas: ArenaPool,
@@ -41,10 +41,12 @@ impl Loaded {
     pub(crate) fn new(
         mut program: Program,
         object: Arc<CodeObject>,
-        code: Box<dyn Code>,
+        code: Box<dyn HostCode>,
         compile_time: Duration,
     ) -> Result<Loaded, RunError> {
         program.validate().map_err(|e| RunError::Artifact(kiln_artifact::ArtifactError::Invalid(e.0)))?;
+        let invalid = |e: String| RunError::Artifact(kiln_artifact::ArtifactError::Invalid(e));
+        program.calls.iter().try_for_each(kiln_kernels::check_call).map_err(invalid)?;
         if code.kernels().len() < program.kernels.len() {
             return Err(RunError::System("the code lacks kernels of the program".into()));
         }
@@ -54,7 +56,7 @@ impl Loaded {
         let calls = program
             .calls
             .iter()
-            .map(|op| LibraryCallSite { function: op.function(), params: op.params_ptr() })
+            .map(|site| LibraryCallSite { function: site.call.function(), params: site.call.params_ptr() })
             .collect();
         Ok(Loaded { program, object, compile_time, code, constants, calls, arenas: ArenaPool::new(arena) })
     }

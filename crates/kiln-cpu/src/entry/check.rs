@@ -66,7 +66,7 @@ fn check_step(program: &Program, kernels: &[Kernel], step: &Step) -> Result<(), 
             }
             Ok(())
         }
-        Step::Library { call, args } => {
+        Step::Call { call, args } => {
             if *call as usize >= program.calls.len() {
                 return fail(format!("library call {call} of {}", program.calls.len()));
             }

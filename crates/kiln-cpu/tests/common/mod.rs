@@ -1,7 +1,7 @@
 //! Running a kernel compiled and interpreted on the same data.
 #![allow(dead_code)] // Each test binary uses a part.
 
-use kiln_cpu::{Code, CpuOptions, compile_kernels, jit};
+use kiln_cpu::{CpuOptions, HostCode, compile_kernels, jit};
 use kiln_ir::DType;
 use kiln_loops::{Access, Kernel};
 

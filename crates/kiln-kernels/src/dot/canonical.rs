@@ -1,14 +1,13 @@
 //! From parameters to the form that the engine computes.
 
-use super::DotParams;
+use kiln_program::call::{DotParams, MAX_BATCH_DIMS};
+
 use crate::element::Element;
-use crate::gemm::blocking::{block_terms, packed_elements};
 use crate::gemm::gemv::Gemv;
 use crate::gemm::isa::Isa;
 use crate::gemm::map::DimMap;
-use crate::gemm::pack::{PanelRange, PanelSource, Strided};
+use crate::gemm::pack::Strided;
 use crate::gemm::problem::{Batch, Batches, Gemm, Operands, Side};
-use crate::gemm::tile::{PANEL_M, panel_n};
 use crate::parallel::Threads;
 
 /// A product with its orientation chosen and shared operands recognized.
@@ -17,10 +16,6 @@ pub(super) struct Canonical<T: Element> {
     pub(super) swapped: bool,
     /// The product to compute; its operand a is the row side (b of the parameters when swapped).
     pub(super) gemm: Gemm<'static, T>,
-    /// Operand b of the parameters in memory.
-    b: Strided,
-    /// Number of matrices in packed b, and for each batch dimension their distance in strided b.
-    matrices: Batches,
 }
 
 impl<T: Element> Canonical<T> {
@@ -38,7 +33,7 @@ impl<T: Element> Canonical<T> {
         let (mut c_rows, c_cols) = if swapped { (c_maps.1, c_maps.0) } else { c_maps };
 
         // A batch dimension along which the column side is shared is just more rows. Folded from the inside out.
-        let mut kept = [Batch::default(); crate::gemm::problem::MAX_BATCH_DIMS];
+        let mut kept = [Batch::default(); MAX_BATCH_DIMS];
         let mut count = 0;
         for dim in params.batch.iter().rev().filter(|dim| dim.extent != 1) {
             let (row_stride, col_stride) =
@@ -51,68 +46,11 @@ impl<T: Element> Canonical<T> {
                 count += 1;
             }
         }
-        let (mut batches, mut matrices) = (Batches::default(), Batches::default());
-        let b_stride = |batch: &Batch| if swapped { batch.a } else { batch.b };
-        // Matrices of packed b inside each dimension.
-        let mut inside = kept[..count].iter().filter(|dim| b_stride(dim) != 0).map(|dim| dim.extent).product::<usize>();
-        for dim in kept[..count].iter().rev() {
-            let mut batch = *dim;
-            if b_stride(dim) != 0 {
-                inside /= dim.extent.max(1);
-                matrices.push_inner(Batch { extent: dim.extent, a: 0, b: b_stride(dim), c: inside as isize });
-            }
-            if params.prepacked_b {
-                let index = if b_stride(dim) == 0 { 0 } else { inside as isize };
-                *(if swapped { &mut batch.a } else { &mut batch.b }) = index;
-            }
-            batches.push_inner(batch);
-        }
-        let b = if swapped { rows } else { cols };
+        let mut batches = Batches::default();
+        kept[..count].iter().rev().for_each(|&dim| batches.push_inner(dim));
         let (m, n) = (rows.lanes.size(), cols.lanes.size());
-        let sides = match (params.prepacked_b, swapped) {
-            (false, _) => (Side::Strided(rows), Side::Strided(cols)),
-            (true, false) => (Side::Strided(rows), Side::Packed),
-            (true, true) => (Side::Packed, Side::Strided(cols)),
-        };
-        let gemm = Gemm { m, n, k, batches, a: sides.0, b: sides.1, c_rows, c_cols };
-        Canonical { swapped, gemm, b, matrices }
-    }
-
-    /// Lanes per panel of packed b.
-    fn width(&self) -> usize {
-        if self.swapped { PANEL_M } else { panel_n(size_of::<T::Packed>()) }
-    }
-
-    /// Bytes of packed b; `None` when they cannot be counted.
-    pub(super) fn packed_bytes(&self) -> Option<usize> {
-        packed_elements(self.b.lanes.size(), self.gemm.k, self.width())?
-            .checked_mul(self.matrices.count())?
-            .checked_mul(size_of::<T::Packed>())
-    }
-
-    /// Packs operand b; both slices have been checked for their sizes.
-    pub(super) fn pack(&self, src: &[u8], dst: &mut [u8]) {
-        let src = Aligned::copy_of(src);
-        let mut packed = Aligned::zeros(dst.len());
-        let (lanes, k, width) = (self.b.lanes.size(), self.gemm.k, self.width());
-        let padded = lanes.next_multiple_of(width);
-        let most = block_terms(k, size_of::<T::Packed>());
-        for matrix in 0..self.matrices.count() {
-            let [_, offset, index] = self.matrices.offsets(matrix);
-            for term in (0..k).step_by(most) {
-                let terms = most.min(k - term);
-                for lane in (0..lanes).step_by(width) {
-                    let range = PanelRange { lane, lanes: width.min(lanes - lane), term, terms, width };
-                    let at = index as usize * padded * k + term * padded + lane * terms;
-                    // SAFETY: the sizes of both slices were checked against the same maps.
-                    unsafe {
-                        let from = src.as_ptr().cast::<T>().offset(offset);
-                        self.b.pack(from, range, packed.as_mut_ptr().cast::<T::Packed>().add(at));
-                    }
-                }
-            }
-        }
-        packed.copy_to(dst);
+        let gemm = Gemm { m, n, k, batches, a: Side::Strided(rows), b: Side::Strided(cols), c_rows, c_cols };
+        Canonical { swapped, gemm }
     }
 
     /// Computes the product as a vector times a matrix, if it is one in a form that is supported.
@@ -171,38 +109,5 @@ impl<T: Element> Canonical<T> {
             }
         });
         true
-    }
-}
-
-/// Bytes with the alignment of any element, so that packing can read and write elements.
-struct Aligned {
-    words: Vec<u128>,
-    len: usize,
-}
-
-impl Aligned {
-    fn zeros(len: usize) -> Aligned {
-        Aligned { words: vec![0; len.div_ceil(16)], len }
-    }
-
-    fn copy_of(bytes: &[u8]) -> Aligned {
-        let mut copy = Aligned::zeros(bytes.len());
-        // SAFETY: the words have room for the bytes.
-        unsafe { copy.as_mut_ptr().copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-        copy
-    }
-
-    fn copy_to(&self, bytes: &mut [u8]) {
-        let len = self.len.min(bytes.len());
-        // SAFETY: both have at least `len` bytes.
-        unsafe { bytes.as_mut_ptr().copy_from_nonoverlapping(self.as_ptr(), len) };
-    }
-
-    fn as_ptr(&self) -> *const u8 {
-        self.words.as_ptr().cast()
-    }
-
-    fn as_mut_ptr(&mut self) -> *mut u8 {
-        self.words.as_mut_ptr().cast()
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Several lines are transformed at once, one per vector lane, with mixed radices (modules `lanes`, `passes`). Long lines are
 //! treated as matrices, lengths with large prime factors as convolutions (`transform`), real lines as complex ones of
-//! half the length (`real`). All roots of unity come from tables that the compiler makes ([`FftParams::tables`]).
+//! half the length (`real`). All roots of unity come from tables that the compiler makes ([`CpuCall::tables`]).
 
 mod lanes;
 mod passes;
@@ -12,56 +12,19 @@ mod transform;
 
 use core::ffi::c_void;
 
-use serde::{Deserialize, Serialize};
+use kiln_ir::DType;
+use kiln_ir::op::FftKind;
+use kiln_program::call::{FftParams, spectrum_length};
 
-use crate::abi::RunContext;
-use crate::dtype::KernelDType;
+use crate::abi::{LibraryFn, RunContext};
+use crate::call::CpuCall;
 use crate::gemm::isa::Isa;
 use crate::parallel::Threads;
 use crate::simd::Real;
-use crate::span::checked_product;
 use lanes::Lines;
 use plan::{Plan, padded};
 use real::RealAxis;
 use transform::{Call, Move};
-
-/// Longest dimension: enough for any memory, small enough for the arithmetic of angles.
-const MAX_LENGTH: usize = 1 << 40;
-
-/// The direction of a transform and what is real.
-#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum FftTransform {
-    /// Complex to complex, with `e^(-2 pi i j k / n)`.
-    Fft,
-    /// Complex to complex, with `e^(2 pi i j k / n)`, divided by the number of elements.
-    Ifft,
-    /// Real to the non-negative frequencies of the last dimension (`n / 2 + 1` of them).
-    Rfft,
-    /// The inverse of `Rfft`. Imaginary parts that no real signal has (of frequency 0, and of the highest when the
-    /// length is even) are ignored.
-    Irfft,
-}
-
-/// Fourier transforms of dense row-major operands `[batch, length...]`. Complex numbers are pairs, real part first.
-///
-/// With `x` having `length` and `y` having it too, but for `Rfft` and `Irfft` the complex side having
-/// `length.last() / 2 + 1` numbers in the last dimension. The kernel's operands are the input, the output, the tables
-/// ([`FftParams::tables`]) where there are any, and the workspace where there is one; the output must not overlap the
-/// input.
-///
-/// The root mean square error is about `0.3 * sqrt(log2 n)` units in the last place of the root mean square result, twice
-/// that for f64 lengths with prime factors above 61; for f32 such lengths are computed in f64.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
-pub struct FftParams {
-    /// Type of a real number: [`KernelDType::F32`] or [`KernelDType::F64`].
-    pub dtype: KernelDType,
-    /// What to compute.
-    pub transform: FftTransform,
-    /// Number of transforms.
-    pub batch: usize,
-    /// The lengths of the transformed dimensions, one to three.
-    pub length: Vec<usize>,
-}
 
 /// One complex dimension of a transform.
 #[derive(Clone, Copy)]
@@ -115,7 +78,7 @@ impl Layout {
             layout.axes[rank - 1 - index] = Some(Axis { n, width, lines, plan, table });
             width *= n;
         }
-        if params.transform == FftTransform::Irfft && rank > 1 {
+        if params.transform == FftKind::Irfft && rank > 1 {
             layout.spectrum_bytes = padded(numbers.saturating_mul(2 * size_of::<T>()));
         }
         layout
@@ -137,15 +100,10 @@ impl Layout {
     }
 }
 
-/// Non-negative frequencies of a real line.
-fn spectrum_length(n: usize) -> usize {
-    if n == 0 { 0 } else { n / 2 + 1 }
-}
-
 macro_rules! with_real {
     ($dtype:expr, $t:ident => $body:expr) => {
         match $dtype {
-            KernelDType::F64 => {
+            DType::F64 => {
                 type $t = f64;
                 $body
             }
@@ -157,82 +115,26 @@ macro_rules! with_real {
     };
 }
 
-impl FftParams {
-    /// Whether one side is real.
-    fn is_real(&self) -> bool {
-        matches!(self.transform, FftTransform::Rfft | FftTransform::Irfft)
+impl CpuCall for FftParams {
+    fn function(&self) -> LibraryFn {
+        run_fft
     }
 
-    /// Whether there is nothing to compute.
-    fn is_empty(&self) -> bool {
-        self.batch == 0 || self.length.contains(&0)
-    }
-
-    /// Complex numbers of the complex side.
-    fn spectrum(&self) -> usize {
-        let (last, outer) = self.length.split_last().expect("one to three dimensions");
-        let last = if self.is_real() { spectrum_length(*last) } else { *last };
-        outer.iter().product::<usize>() * last * self.batch
-    }
-
-    /// Checks that the parameters are consistent and small enough to compute with.
-    ///
-    /// # Errors
-    /// Says which parameter is wrong.
-    pub fn validate(&self) -> Result<(), String> {
-        if !matches!(self.dtype, KernelDType::F32 | KernelDType::F64) {
-            return Err(format!("elements of type {} are not supported", self.dtype));
-        }
-        let rank = self.length.len();
-        if !(1..=3).contains(&rank) {
-            return Err(format!("{rank} dimensions; one to three are supported"));
-        }
-        if let Some(length) = self.length.iter().find(|&&length| length > MAX_LENGTH) {
-            return Err(format!("length {length} is too large"));
-        }
-        // Any real side is smaller than twice the complex numbers, and so is n / 2 + 1 than 2 n.
-        let mut sizes = vec![self.batch, 4];
-        sizes.extend(&self.length);
-        checked_product("batch, length", &sizes)?;
-        Ok(())
-    }
-
-    /// Name and bytes of the input and the output.
-    pub(crate) fn operand_bytes(&self) -> Result<Vec<(&'static str, usize)>, String> {
-        let size = self.dtype.size();
-        let complex = if self.is_empty() { 0 } else { self.spectrum() * 2 };
-        let reals = if self.is_empty() { 0 } else { self.batch * self.length.iter().product::<usize>() };
-        let (input, output) = match self.transform {
-            FftTransform::Fft | FftTransform::Ifft => (complex, complex),
-            FftTransform::Rfft => (reals, complex),
-            FftTransform::Irfft => (complex, reals),
-        };
-        Ok(vec![
-            ("operand", checked_product("operand", &[input, size])?),
-            ("result", checked_product("result", &[output, size])?),
-        ])
-    }
-
-    /// Bytes of [`FftParams::tables`]. Meaningful for parameters that pass [`FftParams::validate`].
-    pub fn table_bytes(&self) -> usize {
+    fn table_bytes(&self) -> usize {
         if self.is_empty() {
             return 0;
         }
         with_real!(self.dtype, T => Layout::new::<T>(self).table_bytes)
     }
 
-    /// Bytes of workspace that the kernel needs as its last operand, 64-byte aligned; 0: none is passed. The same for
-    /// every number of threads and every processor. Meaningful for parameters that pass [`FftParams::validate`].
-    pub fn workspace_bytes(&self) -> usize {
+    fn workspace_bytes(&self) -> usize {
         if self.is_empty() {
             return 0;
         }
         with_real!(self.dtype, T => Layout::new::<T>(self).workspace_bytes())
     }
 
-    /// The tables that the kernel reads as its third operand, 64-byte aligned: roots of unity, rounded correctly. Empty:
-    /// none is passed. The same on every processor. Meaningful for parameters that pass [`FftParams::validate`].
-    pub fn tables(&self) -> Vec<u8> {
+    fn tables(&self) -> Vec<u8> {
         if self.is_empty() {
             return Vec::new();
         }
@@ -252,23 +154,15 @@ impl FftParams {
             bytes[..layout.table_bytes].to_vec()
         })
     }
-
-    /// Number of arithmetic operations by the usual estimate (`5 n log2 n` for complex numbers), saturating.
-    pub fn flops(&self) -> u64 {
-        let points = self.length.iter().fold(self.batch as u64, |n, &length| n.saturating_mul(length as u64));
-        let bits: u64 = self.length.iter().map(|&length| u64::from(length.max(1).ilog2())).sum();
-        let each = if self.is_real() { 5 * bits / 2 } else { 5 * bits };
-        points.saturating_mul(each)
-    }
 }
 
 /// The Fourier transform kernel: see [`FftParams`].
 ///
 /// # Safety
-/// `params` points at an [`FftParams`], and `bufs` at the operands that it passed [`crate::LibraryOp::check_bounds`] for:
+/// `params` points at an [`FftParams`], and `bufs` at the operands that it passed [`kiln_program::CallInfo::check_bounds`] for:
 /// input, output, and where needed the tables and the workspace (64-byte aligned), the others aligned to their element
 /// size. The output overlaps none of the others. `ctx` is null or valid.
-pub unsafe extern "C" fn run_fft(ctx: *const RunContext, params: *const c_void, bufs: *const *mut u8) {
+unsafe extern "C" fn run_fft(ctx: *const RunContext, params: *const c_void, bufs: *const *mut u8) {
     // SAFETY: as above.
     unsafe {
         let params = &*params.cast::<FftParams>();
@@ -299,11 +193,11 @@ unsafe fn run_typed<T: Real>(params: &FftParams, threads: Threads<'_>, bufs: *co
         let count = params.length.iter().product::<usize>();
         let scale = T::of(1.0 / count as f64);
         match (params.transform, &layout.real) {
-            (FftTransform::Rfft, Some(real)) => {
+            (FftKind::Rfft, Some(real)) => {
                 call.forward_real(real, input, output, work);
                 call.axes(&layout, output, output, (false, T::ONE), work);
             }
-            (FftTransform::Irfft, Some(real)) => {
+            (FftKind::Irfft, Some(real)) => {
                 let several = layout.spectrum_bytes > 0;
                 let middle = workspace.cast::<T>();
                 if several {
@@ -311,8 +205,8 @@ unsafe fn run_typed<T: Real>(params: &FftParams, threads: Threads<'_>, bufs: *co
                 }
                 call.inverse_real(real, if several { middle.cast_const() } else { input }, output, scale, work);
             }
-            (FftTransform::Ifft, _) => call.axes(&layout, input, output, (true, scale), work),
-            (FftTransform::Fft | FftTransform::Rfft | FftTransform::Irfft, _) => {
+            (FftKind::Ifft, _) => call.axes(&layout, input, output, (true, scale), work),
+            (FftKind::Fft | FftKind::Rfft | FftKind::Irfft, _) => {
                 call.axes(&layout, input, output, (false, T::ONE), work);
             }
         }

@@ -3,7 +3,9 @@
 use super::lanes::Lines;
 use super::plan::{Plan, chunk_lines, padded};
 use super::transform::{Call, Move, Shared};
-use super::{FftTransform, spectrum_length};
+use kiln_ir::op::FftKind;
+use kiln_program::call::spectrum_length;
+
 use crate::simd::Real;
 use crate::trig::Roots;
 
@@ -53,15 +55,15 @@ impl RealAxis {
     }
 
     /// Whether lines go through the workspace.
-    fn detour(&self, transform: FftTransform) -> bool {
-        transform == FftTransform::Irfft || !self.n.is_multiple_of(2)
+    fn detour(&self, transform: FftKind) -> bool {
+        transform == FftKind::Irfft || !self.n.is_multiple_of(2)
     }
 
     fn detour_bytes<T: Real>(&self) -> usize {
         padded((2 * self.complex_length() * size_of::<T>()).saturating_mul(self.chunk::<T>()))
     }
 
-    pub(super) fn workspace_bytes<T: Real>(&self, transform: FftTransform) -> usize {
+    pub(super) fn workspace_bytes<T: Real>(&self, transform: FftKind) -> usize {
         let (lines, detour) =
             if self.detour(transform) { (self.chunk::<T>(), self.detour_bytes::<T>()) } else { (self.lines, 0) };
         detour.saturating_add(self.plan.workspace_bytes::<T>(lines, lines.div_ceil(T::LANES)))

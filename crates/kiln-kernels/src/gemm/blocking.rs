@@ -1,13 +1,13 @@
 //! How a product is divided: block sizes, what is packed, and the workspace that follows from it.
 //!
-//! Everything here depends on the problem alone, never on the processor or the threads: workspaces planned and
-//! operands packed at compile time fit wherever the program runs.
+//! Everything here depends on the problem alone, never on the processor or the threads: workspaces planned
+//! at compile time fit wherever the program runs.
 
 use super::tile::{PANEL_M, panel_n};
 
 /// Most terms of a block. A panel of A of this length (18 KiB of f32) stays in the first-level cache while the panels
 /// of B stream past it.
-pub(crate) const MAX_TERMS: usize = 384;
+pub(super) const MAX_TERMS: usize = 384;
 
 /// Most terms of a block of 8-byte elements.
 const MAX_TERMS_WIDE: usize = 256;
@@ -31,15 +31,6 @@ const CACHED_B_BYTES: usize = 384 << 10;
 /// Most bytes of an operand that is used where it is.
 const IN_PLACE_BYTES: usize = 64 << 10;
 
-/// What the blocking has to know of one operand.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SideShape {
-    /// Whether the micro-kernel could read it where it is.
-    pub(crate) readable: bool,
-    /// Whether it is packed already.
-    pub(crate) prepacked: bool,
-}
-
 /// A problem as the blocking sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Shape {
@@ -51,16 +42,18 @@ pub(crate) struct Shape {
     pub(crate) size: usize,
     /// Whether sums need a wider copy of C.
     pub(crate) wide: bool,
-    pub(crate) a: SideShape,
-    pub(crate) b: SideShape,
+    /// Whether the micro-kernel could read A where it is.
+    pub(crate) a_readable: bool,
+    /// The same of B.
+    pub(crate) b_readable: bool,
 }
 
 /// The division of a problem into blocks, with the layout of the workspace.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blocks {
-    /// Whether A is packed at run time.
+    /// Whether A is packed.
     pub(crate) pack_a: bool,
-    /// Whether B is packed at run time.
+    /// Whether B is packed.
     pub(crate) pack_b: bool,
     /// Terms of a block.
     pub(crate) terms: usize,
@@ -84,17 +77,11 @@ pub(crate) struct Blocks {
     pub(crate) bytes: usize,
 }
 
-/// Terms per block for a sum of `k`: blocks of nearly equal length. Part of the packed format.
-pub(crate) fn block_terms(k: usize, size: usize) -> usize {
+/// Terms per block for a sum of `k`: blocks of nearly equal length.
+fn block_terms(k: usize, size: usize) -> usize {
     let most = if size >= 8 { MAX_TERMS_WIDE } else { MAX_TERMS };
     let blocks = k.div_ceil(most).max(1);
     k.div_ceil(blocks).max(1)
-}
-
-/// Elements of one packed matrix of `lanes` by `k`, in panels of `width` lanes: blocks of terms one after the other,
-/// each panel by panel.
-pub(crate) fn packed_elements(lanes: usize, k: usize, width: usize) -> Option<usize> {
-    lanes.checked_next_multiple_of(width)?.checked_mul(k)
 }
 
 impl Blocks {
@@ -102,9 +89,9 @@ impl Blocks {
     pub(crate) fn new(shape: &Shape) -> Blocks {
         let size = shape.size;
         let width = panel_n(size);
-        let pack_a = !(shape.a.prepacked || shape.a.readable && shape.prefers_a_in_place());
-        let pack_b = !(shape.b.prepacked || shape.b.readable && shape.prefers_b_in_place());
-        let streamed = !(pack_b || shape.b.prepacked || shape.a.prepacked || shape.is_b_small());
+        let pack_a = !(shape.a_readable && shape.prefers_a_in_place());
+        let pack_b = !(shape.b_readable && shape.prefers_b_in_place());
+        let streamed = !(pack_b || shape.is_b_small());
         let terms = if streamed { shape.k.min(STREAMED_TERMS) } else { block_terms(shape.k, size) };
         // Rounded to whole panels; at least one. The caps keep the products far from overflow.
         let capped = |lanes: usize, width: usize, bytes: usize| {

@@ -153,7 +153,6 @@ impl<T: Element> Run<'_, T> {
         let source: &dyn PanelSource<T> = match side {
             Side::Strided(matrix) => matrix,
             Side::Computed(source) => *source,
-            Side::Packed => return,
         };
         // Several panels per task: memory is read in longer stretches.
         let step = width * PANELS_PER_TASK;
@@ -257,7 +256,6 @@ impl<T: Element> Run<'_, T> {
     ) -> (*const T::Packed, isize, isize) {
         let packed = |base: *const T::Packed| (base, 1, PANEL_M as isize);
         match &self.gemm.a {
-            Side::Packed => packed(self.prepacked(self.operands.a, offset, self.gemm.m, block, block.row + i, PANEL_M)),
             Side::Strided(matrix) if !self.blocks.pack_a => {
                 let row = matrix.lanes.inner_stride();
                 let col = matrix.terms.inner_stride();
@@ -274,9 +272,6 @@ impl<T: Element> Run<'_, T> {
     unsafe fn b_panel(&self, block: Block, product: usize, j: usize, offset: isize) -> (*const T::Packed, isize) {
         let width = panel_n(size_of::<T::Packed>());
         match &self.gemm.b {
-            Side::Packed => {
-                (self.prepacked(self.operands.b, offset, self.gemm.n, block, block.col + j, width), width as isize)
-            }
             Side::Strided(matrix) if !self.blocks.pack_b => {
                 let row = matrix.terms.inner_stride();
                 let at = offset + (block.col + j) as isize + block.term as isize * row;
@@ -287,21 +282,6 @@ impl<T: Element> Run<'_, T> {
                 (self.region(1).cast_const().wrapping_add(at), width as isize)
             }
         }
-    }
-
-    /// The panel at `lane` in an operand that was packed as a whole.
-    fn prepacked(
-        &self,
-        base: *const T,
-        matrix: isize,
-        lanes: usize,
-        block: Block,
-        lane: usize,
-        width: usize,
-    ) -> *const T::Packed {
-        let padded = lanes.next_multiple_of(width);
-        let at = matrix as usize * padded * self.gemm.k + block.term * padded + lane * block.terms;
-        base.cast::<T::Packed>().wrapping_add(at)
     }
 
     /// One tile of panel size, to where its sums go.

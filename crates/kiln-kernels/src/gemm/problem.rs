@@ -1,15 +1,14 @@
 //! A batched product: its operands, where their panels come from, and where its result goes.
 
-use super::blocking::{Blocks, Shape, SideShape};
+use kiln_program::call::MAX_BATCH_DIMS;
+
+use super::blocking::{Blocks, Shape};
 use super::driver::Run;
 use super::isa::Isa;
 use super::map::DimMap;
 use super::pack::{PanelSource, Strided};
 use crate::element::{Element, Packed};
 use crate::parallel::Threads;
-
-/// Most batch dimensions of a product.
-pub(crate) const MAX_BATCH_DIMS: usize = 8;
 
 /// Where the panels of one operand come from.
 #[derive(Clone, Copy)]
@@ -18,11 +17,9 @@ pub(crate) enum Side<'a, T: Element> {
     Strided(Strided),
     /// Anything that can fill panels.
     Computed(&'a dyn PanelSource<T>),
-    /// Panels of the whole operand, packed before ([`super::blocking::packed_elements`] each).
-    Packed,
 }
 
-/// One batch dimension: extent and the distances in the operands. For a packed operand the distance counts matrices.
+/// One batch dimension: extent and the distances in the operands.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Batch {
     pub(crate) extent: usize,
@@ -94,18 +91,17 @@ unsafe impl<T> Sync for Operands<T> {}
 
 impl<T: Element> Gemm<'_, T> {
     fn shape(&self) -> Shape {
-        let side = |side: &Side<'_, T>, unit_lanes: bool| match side {
-            Side::Strided(matrix) => SideShape {
-                readable: T::IN_PLACE
+        // Whether the micro-kernel could read an operand where it is.
+        let readable = |side: &Side<'_, T>, unit_lanes: bool| match side {
+            Side::Strided(matrix) => {
+                T::IN_PLACE
                     && matrix.terms.single_stride().is_some()
                     && matrix
                         .lanes
                         .single_stride()
-                        .is_some_and(|stride| !unit_lanes || stride == 1 || matrix.lanes.size() == 1),
-                prepacked: false,
-            },
-            Side::Computed(_) => SideShape { readable: false, prepacked: false },
-            Side::Packed => SideShape { readable: false, prepacked: true },
+                        .is_some_and(|stride| !unit_lanes || stride == 1 || matrix.lanes.size() == 1)
+            }
+            Side::Computed(_) => false,
         };
         Shape {
             m: self.m,
@@ -114,8 +110,8 @@ impl<T: Element> Gemm<'_, T> {
             batches: self.batches.count(),
             size: size_of::<T::Packed>(),
             wide: size_of::<T::Packed>() != size_of::<T>(),
-            a: side(&self.a, false),
-            b: side(&self.b, true),
+            a_readable: readable(&self.a, false),
+            b_readable: readable(&self.b, true),
         }
     }
 

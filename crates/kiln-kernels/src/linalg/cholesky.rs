@@ -2,71 +2,23 @@
 
 use core::ffi::c_void;
 
-use serde::{Deserialize, Serialize};
+use kiln_program::call::CholeskyParams;
 
 use super::substitute::{Triangle, solve, triangle_len};
 use super::update::Update;
-use super::{BLOCK, Call, Tasks, View, check, with_numbers};
-use crate::abi::RunContext;
-use crate::dtype::KernelDType;
+use super::{BLOCK, Call, Tasks, View, with_numbers};
+use crate::abi::{LibraryFn, RunContext};
+use crate::call::CpuCall;
 use crate::gemm::isa::Isa;
 use crate::parallel::Threads;
 use crate::simd::{Real, Task, Vector, vectorize};
-use crate::span::checked_product;
 
-/// Factors Hermitian positive definite matrices: `a = l l^H` with lower triangular `l`, or `a = u^H u` with upper
-/// triangular `u`. Operands are dense and row-major, `[batch, n, n]`. Only the named triangle of `a` is read (of its
-/// diagonal, the real part), the other one of the result is zero.
-///
-/// The kernel's operands are a, the result and, where [`CholeskyParams::workspace_bytes`] is not 0, the workspace; the
-/// result must not overlap the others. A matrix that turns out not to be positive definite gives a triangle of NaNs; the
-/// others of the batch do not suffer.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
-pub struct CholeskyParams {
-    /// Type of a real number: [`KernelDType::F32`] or [`KernelDType::F64`].
-    pub dtype: KernelDType,
-    /// Whether a number is complex: a pair, real part first.
-    pub interleaved: bool,
-    /// Number of matrices.
-    pub batch: usize,
-    /// Rows and columns.
-    pub n: usize,
-    /// Whether the lower triangle is named (or else the upper one).
-    pub lower: bool,
-}
-
-impl CholeskyParams {
-    /// Elements of a number.
-    fn parts(&self) -> usize {
-        if self.interleaved { 2 } else { 1 }
+impl CpuCall for CholeskyParams {
+    fn function(&self) -> LibraryFn {
+        run_cholesky
     }
 
-    fn is_empty(&self) -> bool {
-        self.batch == 0 || self.n == 0
-    }
-
-    /// Checks that the parameters are consistent and small enough to compute with.
-    ///
-    /// # Errors
-    /// Says which parameter is wrong.
-    pub fn validate(&self) -> Result<(), String> {
-        check(self.dtype, self.n)?;
-        self.operand_bytes().map(|_| ())
-    }
-
-    /// Name and bytes of each operand: a, result.
-    pub(crate) fn operand_bytes(&self) -> Result<Vec<(&'static str, usize)>, String> {
-        let size = self.dtype.size() * self.parts();
-        // With room for the workspace: copies of `BLOCK` columns.
-        checked_product("batch, n", &[self.batch, self.n.max(BLOCK), self.n.max(BLOCK), 4 * size])?;
-        let bytes = checked_product("a", &[self.batch, self.n, self.n, size])?;
-        Ok(vec![("a", bytes), ("result", bytes)])
-    }
-
-    /// Bytes of workspace that the kernel needs as its last operand, 64-byte aligned; 0: none is passed. The same for
-    /// every number of threads and every processor. Meaningful for parameters that pass
-    /// [`CholeskyParams::validate`].
-    pub fn workspace_bytes(&self) -> usize {
+    fn workspace_bytes(&self) -> usize {
         if self.is_empty() {
             return 0;
         }
@@ -75,22 +27,15 @@ impl CholeskyParams {
             Factor::<T>::new::<P>(self, null, null).tasks.workspace_bytes()
         })
     }
-
-    /// Number of arithmetic operations (a multiplication and an addition count as two), saturating.
-    pub fn flops(&self) -> u64 {
-        let n = self.n as u64;
-        let each = n.saturating_mul(n).saturating_mul(n) / 3;
-        each.saturating_mul(if self.interleaved { 4 } else { 1 }).saturating_mul(self.batch as u64)
-    }
 }
 
 /// The Cholesky kernel: see [`CholeskyParams`].
 ///
 /// # Safety
 /// `params` points at a [`CholeskyParams`], and `bufs` at the operands that it passed
-/// [`crate::LibraryOp::check_bounds`] for: a, result and, where needed, the workspace (64-byte aligned), the others aligned
+/// [`kiln_program::CallInfo::check_bounds`] for: a, result and, where needed, the workspace (64-byte aligned), the others aligned
 /// to their element size. The result overlaps none of the others. `ctx` is null or valid.
-pub unsafe extern "C" fn run_cholesky(ctx: *const RunContext, params: *const c_void, bufs: *const *mut u8) {
+unsafe extern "C" fn run_cholesky(ctx: *const RunContext, params: *const c_void, bufs: *const *mut u8) {
     // SAFETY: as above.
     unsafe {
         let params = &*params.cast::<CholeskyParams>();

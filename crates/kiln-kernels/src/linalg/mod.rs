@@ -9,15 +9,11 @@ mod substitute;
 pub(crate) mod triangular_solve;
 mod update;
 
-use crate::dtype::KernelDType;
 use crate::gemm::isa::Isa;
 use crate::parallel::Threads;
 
 /// Rows of a block.
-const BLOCK: usize = 64;
-
-/// Largest matrix: enough for any memory.
-const MAX_ROWS: usize = 1 << 20;
+const BLOCK: usize = kiln_program::call::MAX_BLOCK;
 
 /// Bytes of workspace for matrices that are worked on at the same time.
 const SLOTS_BYTES: usize = 8 << 20;
@@ -100,30 +96,16 @@ impl Tasks {
     }
 }
 
-/// Checks what both kernels have in common.
-///
-/// # Errors
-/// Says which parameter is wrong.
-fn check(dtype: KernelDType, n: usize) -> Result<(), String> {
-    if !matches!(dtype, KernelDType::F32 | KernelDType::F64) {
-        return Err(format!("elements of type {dtype} are not supported"));
-    }
-    if n > MAX_ROWS {
-        return Err(format!("a matrix of {n} rows is too large"));
-    }
-    Ok(())
-}
-
 /// Runs `$body` with the real type `$t` and the number of parts `$p` of an operand.
 macro_rules! with_numbers {
     ($dtype:expr, $interleaved:expr, $t:ident, $p:ident => $body:expr) => {
         match ($dtype, $interleaved) {
-            (crate::dtype::KernelDType::F64, false) => {
+            (kiln_ir::DType::F64, false) => {
                 type $t = f64;
                 const $p: usize = 1;
                 $body
             }
-            (crate::dtype::KernelDType::F64, true) => {
+            (kiln_ir::DType::F64, true) => {
                 type $t = f64;
                 const $p: usize = 2;
                 $body

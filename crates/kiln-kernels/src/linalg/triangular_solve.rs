@@ -2,106 +2,31 @@
 
 use core::ffi::c_void;
 
-use serde::{Deserialize, Serialize};
+use kiln_ir::op::TransposeKind;
+use kiln_program::call::{MAX_CHUNK, TriangularSolveParams};
 
 use super::substitute::{Triangle, solve, triangle_len};
 use super::update::Update;
-use super::{BLOCK, Call, Tasks, View, check, with_numbers};
-use crate::abi::RunContext;
-use crate::dtype::KernelDType;
+use super::{BLOCK, Call, Tasks, View, with_numbers};
+use crate::abi::{LibraryFn, RunContext};
+use crate::call::CpuCall;
 use crate::gemm::isa::Isa;
 use crate::parallel::Threads;
 use crate::simd::Real;
-use crate::span::checked_product;
 
 /// Right-hand sides that are solved together.
-const CHUNK: usize = 256;
+const CHUNK: usize = MAX_CHUNK;
 
-/// What is done to the matrix of a [`TriangularSolveParams`] before anything else.
-#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum MatrixTranspose {
-    /// Nothing.
-    NoTranspose,
-    /// Rows become columns.
-    Transpose,
-    /// Rows become columns, and numbers their conjugates.
-    Adjoint,
-}
-
-/// Solves `op(a) x = b` or `x op(a) = b` for `x`, with a triangular `a`. All operands are dense and row-major: `a`
-/// `[batch, n, n]`, `b` and `x` `[batch, n, m]` when `a` stands on the left, `[batch, m, n]` otherwise. Only the named
-/// triangle of `a` is read, without its diagonal when that is taken to be one.
-///
-/// The kernel's operands are a, b, x (output) and, where [`TriangularSolveParams::workspace_bytes`] is not 0, the
-/// workspace; x must not overlap the others. By substitution in blocks, with true divisions: the solution is exact for
-/// a slightly different matrix, `|error in a| <= about n * eps * |a|`. A zero on the diagonal gives infinities and NaNs.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
-pub struct TriangularSolveParams {
-    /// Type of a real number: [`KernelDType::F32`] or [`KernelDType::F64`].
-    pub dtype: KernelDType,
-    /// Whether a number is complex: a pair, real part first.
-    pub interleaved: bool,
-    /// Number of systems.
-    pub batch: usize,
-    /// Rows and columns of a.
-    pub n: usize,
-    /// Right-hand sides.
-    pub m: usize,
-    /// Whether a stands on the left of x.
-    pub left_side: bool,
-    /// Whether the lower triangle of a is named (or else the upper one).
-    pub lower: bool,
-    /// Whether the diagonal of a is taken to be one.
-    pub unit_diagonal: bool,
-    /// What is done to a first.
-    pub transpose: MatrixTranspose,
-}
-
-impl TriangularSolveParams {
-    /// Elements of a number.
-    fn parts(&self) -> usize {
-        if self.interleaved { 2 } else { 1 }
+impl CpuCall for TriangularSolveParams {
+    fn function(&self) -> LibraryFn {
+        run_triangular_solve
     }
 
-    fn is_empty(&self) -> bool {
-        self.batch == 0 || self.n == 0 || self.m == 0
-    }
-
-    /// Checks that the parameters are consistent and small enough to compute with.
-    ///
-    /// # Errors
-    /// Says which parameter is wrong.
-    pub fn validate(&self) -> Result<(), String> {
-        check(self.dtype, self.n)?;
-        self.operand_bytes().map(|_| ())
-    }
-
-    /// Name and bytes of each operand: a, b, x.
-    pub(crate) fn operand_bytes(&self) -> Result<Vec<(&'static str, usize)>, String> {
-        let size = self.dtype.size() * self.parts();
-        // The workspace is limited by this, too: it holds copies of parts of b of at most `BLOCK` rows.
-        checked_product("batch, n, m", &[self.batch, self.n.max(BLOCK), self.m.max(CHUNK), 4 * size])?;
-        let a = checked_product("a", &[self.batch, self.n, self.n, size])?;
-        let b = checked_product("b", &[self.batch, self.n, self.m, size])?;
-        Ok(vec![("a", a), ("b", b), ("x", b)])
-    }
-
-    /// Bytes of workspace that the kernel needs as its last operand, 64-byte aligned; 0: none is passed. The same for
-    /// every number of threads and every processor. Meaningful for parameters that pass
-    /// [`TriangularSolveParams::validate`].
-    pub fn workspace_bytes(&self) -> usize {
+    fn workspace_bytes(&self) -> usize {
         if self.is_empty() {
             return 0;
         }
         with_numbers!(self.dtype, self.interleaved, T, P => Solve::<T>::new::<P>(self, [core::ptr::null_mut(); 3]).tasks.workspace_bytes())
-    }
-
-    /// Number of arithmetic operations (a multiplication and an addition count as two), saturating.
-    pub fn flops(&self) -> u64 {
-        let each = if self.interleaved { 4 } else { 1 };
-        [self.n, self.n, self.m]
-            .iter()
-            .fold((self.batch as u64).saturating_mul(each), |product, &factor| product.saturating_mul(factor as u64))
     }
 }
 
@@ -109,9 +34,9 @@ impl TriangularSolveParams {
 ///
 /// # Safety
 /// `params` points at a [`TriangularSolveParams`], and `bufs` at the operands that it passed
-/// [`crate::LibraryOp::check_bounds`] for: a, b, x and, where needed, the workspace (64-byte aligned), the others aligned
+/// [`kiln_program::CallInfo::check_bounds`] for: a, b, x and, where needed, the workspace (64-byte aligned), the others aligned
 /// to their element size. x overlaps none of the others. `ctx` is null or valid.
-pub unsafe extern "C" fn run_triangular_solve(ctx: *const RunContext, params: *const c_void, bufs: *const *mut u8) {
+unsafe extern "C" fn run_triangular_solve(ctx: *const RunContext, params: *const c_void, bufs: *const *mut u8) {
     // SAFETY: as above.
     unsafe {
         let params = &*params.cast::<TriangularSolveParams>();
@@ -148,7 +73,7 @@ impl<T: Real> Solve<T> {
         let &TriangularSolveParams { n, m, left_side, .. } = params;
         let part = P as isize;
         let row_major = |base: *mut T, cols: usize| View { base, row: cols as isize * part, col: part };
-        let transposed = params.transpose != MatrixTranspose::NoTranspose;
+        let transposed = params.transpose != TransposeKind::NoTranspose;
         // x op(a) = b is op(a)^T x^T = b^T.
         let (mut t, mut lower) = (row_major(a, n), params.lower);
         if transposed == left_side {
@@ -174,7 +99,7 @@ impl<T: Real> Solve<T> {
             b,
             x,
             steps: [n * n * P, n * m * P],
-            conjugate: params.transpose == MatrixTranspose::Adjoint,
+            conjugate: params.transpose == TransposeKind::Adjoint,
             unit: params.unit_diagonal,
         };
         let updates = (BLOCK..n).step_by(BLOCK).map(|row| solve.update(x, row, m.min(CHUNK)).workspace_bytes::<P>());

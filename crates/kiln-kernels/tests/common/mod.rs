@@ -5,7 +5,9 @@ mod guarded;
 
 use guarded::Guarded;
 use half::{bf16, f16};
-use kiln_kernels::{Isa, KernelDType, LibraryOp, RunContext, ThreadPool, abi};
+use kiln_ir::DType;
+use kiln_kernels::{CpuCall, Isa, RunContext, ThreadPool, abi, call_info};
+use kiln_program::call::{Call, CallParams};
 
 /// A small generator (xorshift64*), so that tests repeat.
 pub struct Rng(u64);
@@ -41,19 +43,19 @@ impl Rng {
 /// An operand: elements of some type, with an inaccessible page behind the last.
 #[derive(Clone)]
 pub struct Values {
-    dtype: KernelDType,
+    dtype: DType,
     memory: Guarded,
     len: usize,
 }
 
 impl Values {
-    pub fn zeros(dtype: KernelDType, len: usize) -> Values {
+    pub fn zeros(dtype: DType, len: usize) -> Values {
         Values { dtype, memory: Guarded::new(len * dtype.size()), len }
     }
 
     /// Raw bytes, for workspaces and packed operands.
     pub fn bytes(len: usize) -> Values {
-        Values::zeros(KernelDType::U8, len)
+        Values::zeros(DType::U8, len)
     }
 
     pub fn len(&self) -> usize {
@@ -75,58 +77,42 @@ impl Values {
     /// The element as f64; NaN-safe for floats, exact for all but large 64-bit integers.
     pub fn float(&self, at: usize) -> f64 {
         match self.dtype {
-            KernelDType::F16 => f16::from_le_bytes(self.element(at)).to_f64(),
-            KernelDType::BF16 => bf16::from_le_bytes(self.element(at)).to_f64(),
-            KernelDType::F32 => f32::from_le_bytes(self.element(at)) as f64,
-            KernelDType::F64 => f64::from_le_bytes(self.element(at)),
-            KernelDType::Bool
-            | KernelDType::I8
-            | KernelDType::I16
-            | KernelDType::I32
-            | KernelDType::I64
-            | KernelDType::U8
-            | KernelDType::U16
-            | KernelDType::U32
-            | KernelDType::U64 => self.integer(at) as f64,
+            DType::F16 => f16::from_le_bytes(self.element(at)).to_f64(),
+            DType::BF16 => bf16::from_le_bytes(self.element(at)).to_f64(),
+            DType::F32 => f32::from_le_bytes(self.element(at)) as f64,
+            DType::F64 => f64::from_le_bytes(self.element(at)),
+            _ => self.integer(at) as f64,
         }
     }
 
     /// The element as an integer; 0 for floats.
     pub fn integer(&self, at: usize) -> i128 {
         match self.dtype {
-            KernelDType::Bool => (self.element::<1>(at)[0] != 0) as i128,
-            KernelDType::I8 => i8::from_le_bytes(self.element(at)) as i128,
-            KernelDType::I16 => i16::from_le_bytes(self.element(at)) as i128,
-            KernelDType::I32 => i32::from_le_bytes(self.element(at)) as i128,
-            KernelDType::I64 => i64::from_le_bytes(self.element(at)) as i128,
-            KernelDType::U8 => u8::from_le_bytes(self.element(at)) as i128,
-            KernelDType::U16 => u16::from_le_bytes(self.element(at)) as i128,
-            KernelDType::U32 => u32::from_le_bytes(self.element(at)) as i128,
-            KernelDType::U64 => u64::from_le_bytes(self.element(at)) as i128,
-            KernelDType::F16 | KernelDType::BF16 | KernelDType::F32 | KernelDType::F64 => 0,
+            DType::Bool => (self.element::<1>(at)[0] != 0) as i128,
+            DType::I8 => i8::from_le_bytes(self.element(at)) as i128,
+            DType::I16 => i16::from_le_bytes(self.element(at)) as i128,
+            DType::I32 => i32::from_le_bytes(self.element(at)) as i128,
+            DType::I64 => i64::from_le_bytes(self.element(at)) as i128,
+            DType::U8 => u8::from_le_bytes(self.element(at)) as i128,
+            DType::U16 => u16::from_le_bytes(self.element(at)) as i128,
+            DType::U32 => u32::from_le_bytes(self.element(at)) as i128,
+            DType::U64 => u64::from_le_bytes(self.element(at)) as i128,
+            _ => 0,
         }
     }
 
     pub fn is_float(&self) -> bool {
-        matches!(self.dtype, KernelDType::F16 | KernelDType::BF16 | KernelDType::F32 | KernelDType::F64)
+        matches!(self.dtype, DType::F16 | DType::BF16 | DType::F32 | DType::F64)
     }
 
     /// Sets a float element.
     pub fn set(&mut self, at: usize, value: f64) {
         match self.dtype {
-            KernelDType::F16 => self.put(at, f16::from_f64(value).to_le_bytes()),
-            KernelDType::BF16 => self.put(at, bf16::from_f64(value).to_le_bytes()),
-            KernelDType::F32 => self.put(at, (value as f32).to_le_bytes()),
-            KernelDType::F64 => self.put(at, value.to_le_bytes()),
-            KernelDType::Bool
-            | KernelDType::I8
-            | KernelDType::I16
-            | KernelDType::I32
-            | KernelDType::I64
-            | KernelDType::U8
-            | KernelDType::U16
-            | KernelDType::U32
-            | KernelDType::U64 => panic!("not a float"),
+            DType::F16 => self.put(at, f16::from_f64(value).to_le_bytes()),
+            DType::BF16 => self.put(at, bf16::from_f64(value).to_le_bytes()),
+            DType::F32 => self.put(at, (value as f32).to_le_bytes()),
+            DType::F64 => self.put(at, value.to_le_bytes()),
+            _ => panic!("not a float"),
         }
     }
 
@@ -152,28 +138,21 @@ impl Reader {
 }
 
 /// Floats uniform in -1..1; integers over their whole range, so that products wrap; truth values of any byte.
-pub fn random_values(dtype: KernelDType, len: usize, rng: &mut Rng) -> Values {
+pub fn random_values(dtype: DType, len: usize, rng: &mut Rng) -> Values {
     let mut values = Values::zeros(dtype, len);
     match dtype {
-        KernelDType::F16 | KernelDType::BF16 | KernelDType::F32 | KernelDType::F64 => {
+        DType::F16 | DType::BF16 | DType::F32 | DType::F64 => {
             for at in 0..len {
                 values.set(at, rng.unit());
             }
         }
-        KernelDType::Bool => {
+        DType::Bool => {
             for byte in values.as_bytes_mut() {
                 // Mostly false, or every `or` would be true.
                 *byte = if rng.below(5) == 0 { [1, 2, 255][rng.below(3)] } else { 0 };
             }
         }
-        KernelDType::I8
-        | KernelDType::I16
-        | KernelDType::I32
-        | KernelDType::I64
-        | KernelDType::U8
-        | KernelDType::U16
-        | KernelDType::U32
-        | KernelDType::U64 => {
+        _ => {
             for byte in values.as_bytes_mut() {
                 *byte = rng.next() as u8;
             }
@@ -186,13 +165,39 @@ pub fn available_isas() -> impl Iterator<Item = Isa> {
     Isa::ALL.into_iter().filter(|isa| isa.is_available())
 }
 
+/// The element types of operands.
+pub const DTYPES: [DType; 13] = [
+    DType::Bool,
+    DType::I8,
+    DType::I16,
+    DType::I32,
+    DType::I64,
+    DType::U8,
+    DType::U16,
+    DType::U32,
+    DType::U64,
+    DType::F16,
+    DType::BF16,
+    DType::F32,
+    DType::F64,
+];
+
+/// Checks a call's inputs and outputs, given their sizes in bytes; tables and workspace are as large as they have to be.
+pub fn check_bounds(op: &Call, operand_bytes: &[usize]) -> Result<(), String> {
+    op.validate()?;
+    let site = call_info(op.clone());
+    let extra = [site.tables, site.workspace].into_iter().filter(|&bytes| bytes > 0);
+    let sizes: Vec<u64> = operand_bytes.iter().map(|&bytes| bytes as u64).chain(extra).collect();
+    site.check_bounds(&sizes)
+}
+
 /// Elements that an operand needs, found as the least size that passes the bounds check (so the check itself is held
 /// to the accesses of the reference).
-pub fn needed_elements(op: &LibraryOp, operand: usize, dtype: KernelDType) -> usize {
-    let mut sizes = [usize::MAX; 4];
-    let fits = |elements: usize, sizes: &mut [usize; 4]| {
+pub fn needed_elements(op: &Call, operand: usize, dtype: DType) -> usize {
+    let mut sizes = [usize::MAX; 3];
+    let fits = |elements: usize, sizes: &mut [usize; 3]| {
         sizes[operand] = elements * dtype.size();
-        op.check_bounds(sizes).is_ok()
+        check_bounds(op, sizes).is_ok()
     };
     let (mut low, mut high) = (0, 1 << 30);
     while low < high {
@@ -203,11 +208,10 @@ pub fn needed_elements(op: &LibraryOp, operand: usize, dtype: KernelDType) -> us
 }
 
 /// Calls a kernel with two inputs through the ABI.
-pub fn call(op: &LibraryOp, a: &Values, b: &Values, c: &mut Values, pool: Option<&ThreadPool>) {
+pub fn call(op: &Call, a: &Values, b: &Values, c: &mut Values, pool: Option<&ThreadPool>) {
     let workspace_bytes = op.workspace_bytes();
     assert_eq!(workspace_bytes % 64, 0, "whole cache lines: {op:?}");
-    op.check_bounds(&[a.as_bytes().len(), b.as_bytes().len(), c.as_bytes().len(), workspace_bytes])
-        .expect("operands in bounds");
+    check_bounds(op, &[a.as_bytes().len(), b.as_bytes().len(), c.as_bytes().len()]).expect("operands in bounds");
     let mut workspace = Values::bytes(workspace_bytes);
     // Nothing may be taken to be zero; these are NaNs.
     workspace.as_bytes_mut().fill(0xff);
@@ -229,7 +233,7 @@ pub fn call(op: &LibraryOp, a: &Values, b: &Values, c: &mut Values, pool: Option
 }
 
 /// Calls a kernel with any inputs through the ABI, with its tables and workspace.
-pub fn call_with_tables(op: &LibraryOp, inputs: &[&Values], out: &mut Values, pool: Option<&ThreadPool>) {
+pub fn call_with_tables(op: &Call, inputs: &[&Values], out: &mut Values, pool: Option<&ThreadPool>) {
     let tables = op.tables();
     assert_eq!(tables.len(), op.table_bytes());
     let workspace_bytes = op.workspace_bytes();
@@ -243,8 +247,7 @@ pub fn call_with_tables(op: &LibraryOp, inputs: &[&Values], out: &mut Values, po
     workspace.as_bytes_mut().fill(0xff);
     let mut sizes: Vec<usize> = inputs.iter().map(|input| input.as_bytes().len()).collect();
     sizes.push(out.as_bytes().len());
-    sizes.extend([tables.len(), workspace_bytes].into_iter().filter(|&bytes| bytes > 0));
-    op.check_bounds(&sizes).expect("operands in bounds");
+    check_bounds(op, &sizes).expect("operands in bounds");
     let mut bufs: Vec<*mut u8> = inputs.iter().map(|input| input.as_bytes().as_ptr().cast_mut()).collect();
     bufs.push(out.as_bytes_mut().as_mut_ptr());
     if !tables.is_empty() {
@@ -275,23 +278,16 @@ pub fn assert_close(c: &Values, at: usize, sum: f64, magnitude: f64, wrapped: i1
     let terms = k as f64 + 1.0;
     let narrow = |eps: f64, least: f64| terms * f32::EPSILON as f64 / 2.0 * magnitude + sum.abs() * eps / 2.0 + least;
     let bound = match c.dtype {
-        KernelDType::F16 => narrow(1.0 / 1024.0, 3e-8),
-        KernelDType::BF16 => narrow(1.0 / 128.0, 1e-40),
-        KernelDType::F32 => terms * f32::EPSILON as f64 / 2.0 * magnitude,
-        KernelDType::F64 => terms * f64::EPSILON * magnitude,
-        KernelDType::Bool => {
+        DType::F16 => narrow(1.0 / 1024.0, 3e-8),
+        DType::BF16 => narrow(1.0 / 128.0, 1e-40),
+        DType::F32 => terms * f32::EPSILON as f64 / 2.0 * magnitude,
+        DType::F64 => terms * f64::EPSILON * magnitude,
+        DType::Bool => {
             let expected = (wrapped != 0) as i128;
             assert_eq!(c.as_bytes()[at] as i128, expected, "element {at}: {what}");
             return;
         }
-        KernelDType::I8
-        | KernelDType::I16
-        | KernelDType::I32
-        | KernelDType::I64
-        | KernelDType::U8
-        | KernelDType::U16
-        | KernelDType::U32
-        | KernelDType::U64 => {
+        _ => {
             let bits = 8 * c.dtype.size();
             let mask = (1i128 << bits) - 1;
             assert_eq!(c.integer(at) & mask, wrapped & mask, "element {at}: {what}");

@@ -1,9 +1,9 @@
 //! `convolution` with strides for any dimension numbers.
 
-use super::{kernel_dtype, layout};
+use super::layout;
 use kiln_ir::op::ConvDims;
 use kiln_ir::{Func, Node};
-use kiln_kernels::{ConvDim, ConvParams};
+use kiln_program::call::{ConvDim, ConvParams};
 
 /// The library parameters of a convolution of dense row-major operands.
 pub(super) fn params(func: &Func, node: &Node, dims: &ConvDims) -> ConvParams {
@@ -35,7 +35,7 @@ pub(super) fn params(func: &Func, node: &Node, dims: &ConvDims) -> ConvParams {
         })
         .collect();
     ConvParams {
-        dtype: kernel_dtype(node.types[0].dtype),
+        dtype: node.types[0].dtype,
         batch: lhs[dims.input_batch],
         input_features: lhs[dims.input_feature],
         output_features: rhs[dims.kernel_output_feature],

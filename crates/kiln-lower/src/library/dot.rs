@@ -1,10 +1,10 @@
 //! `dot_general` as a batched matrix product with strides.
 
-use super::{kernel_dtype, layout};
+use super::layout;
 use kiln_ir::op::{Axes, DotDims};
 use kiln_ir::rewrite::Rebuild;
 use kiln_ir::{Diagnostic, Func, Node, Op, Shape, Value};
-use kiln_kernels::{BatchDim, DotParams};
+use kiln_program::call::{BatchDim, DotParams};
 use smallvec::SmallVec;
 
 /// A run of dimensions walked as one: size, and stride in each operand concerned.
@@ -97,7 +97,7 @@ pub(super) fn params(func: &Func, node: &Node, dims: &DotDims) -> DotParams {
         }))
         .collect();
     DotParams {
-        dtype: kernel_dtype(node.types[0].dtype),
+        dtype: node.types[0].dtype,
         batch,
         m: m.size,
         n: n.size,
@@ -108,7 +108,6 @@ pub(super) fn params(func: &Func, node: &Node, dims: &DotDims) -> DotParams {
         b_col: n.strides[0],
         c_row: m.strides[1],
         c_col: n.strides[1],
-        prepacked_b: false,
     }
 }
 

@@ -1,9 +1,9 @@
 //! `fft` on dense operands.
 
-use super::{kernel_dtype, sizes};
+use super::sizes;
 use kiln_ir::op::FftKind;
 use kiln_ir::{Func, Node};
-use kiln_kernels::{FftParams, FftTransform};
+use kiln_program::call::FftParams;
 
 /// The library parameters of a transform in legalized form: complex tensors are pairs of floats.
 pub(super) fn params(func: &Func, node: &Node, kind: FftKind, length: &[i64]) -> FftParams {
@@ -12,13 +12,8 @@ pub(super) fn params(func: &Func, node: &Node, kind: FftKind, length: &[i64]) ->
     let pair = usize::from(kind != FftKind::Rfft);
     let batch = x.len() - length.len() - pair;
     FftParams {
-        dtype: kernel_dtype(node.types[0].dtype),
-        transform: match kind {
-            FftKind::Fft => FftTransform::Fft,
-            FftKind::Ifft => FftTransform::Ifft,
-            FftKind::Rfft => FftTransform::Rfft,
-            FftKind::Irfft => FftTransform::Irfft,
-        },
+        dtype: node.types[0].dtype,
+        transform: kind,
         batch: x[..batch].iter().product(),
         // Checked to be the sizes of dimensions.
         length: length.iter().map(|&n| n as usize).collect(),

@@ -1,9 +1,9 @@
 //! `cholesky` and `triangular_solve` on dense operands.
 
-use super::{kernel_dtype, sizes};
+use super::sizes;
 use kiln_ir::op::TransposeKind;
 use kiln_ir::{Func, Node, Value};
-use kiln_kernels::{CholeskyParams, MatrixTranspose, TriangularSolveParams};
+use kiln_program::call::{CholeskyParams, TriangularSolveParams};
 
 /// Number of matrices, rows and columns of a value whose last dimensions are a matrix (and the pair of a complex number).
 fn matrices(func: &Func, v: Value, interleaved: bool) -> (usize, usize, usize) {
@@ -15,7 +15,7 @@ fn matrices(func: &Func, v: Value, interleaved: bool) -> (usize, usize, usize) {
 /// The library parameters of a Cholesky factorization.
 pub(super) fn cholesky(func: &Func, node: &Node, lower: bool, interleaved: bool) -> CholeskyParams {
     let (batch, n, _) = matrices(func, node.operands[0], interleaved);
-    CholeskyParams { dtype: kernel_dtype(node.types[0].dtype), interleaved, batch, n, lower }
+    CholeskyParams { dtype: node.types[0].dtype, interleaved, batch, n, lower }
 }
 
 /// What a triangular solve says of its matrix.
@@ -33,7 +33,7 @@ pub(super) fn triangular_solve(func: &Func, node: &Node, solve: &Solve) -> Trian
     let (batch, n, _) = matrices(func, node.operands[0], interleaved);
     let (_, rows, cols) = matrices(func, node.operands[1], interleaved);
     TriangularSolveParams {
-        dtype: kernel_dtype(node.types[0].dtype),
+        dtype: node.types[0].dtype,
         interleaved,
         batch,
         n,
@@ -41,10 +41,6 @@ pub(super) fn triangular_solve(func: &Func, node: &Node, solve: &Solve) -> Trian
         left_side,
         lower,
         unit_diagonal,
-        transpose: match solve.transpose {
-            TransposeKind::NoTranspose => MatrixTranspose::NoTranspose,
-            TransposeKind::Transpose => MatrixTranspose::Transpose,
-            TransposeKind::Adjoint => MatrixTranspose::Adjoint,
-        },
+        transpose: solve.transpose,
     }
 }

@@ -9,7 +9,7 @@ const LIMIT: i128 = 1 << 60;
 ///
 /// # Errors
 /// When an index is negative or too large to compute with.
-pub(crate) fn span(name: &str, dims: &[(usize, isize)]) -> Result<usize, String> {
+pub(super) fn span(name: &str, dims: &[(usize, isize)]) -> Result<usize, String> {
     let mut last: i128 = 0;
     for &(extent, stride) in dims {
         if extent as u128 > LIMIT as u128 || (stride as i128).abs() > LIMIT {
@@ -37,7 +37,7 @@ pub(crate) fn span(name: &str, dims: &[(usize, isize)]) -> Result<usize, String>
 ///
 /// # Errors
 /// Names the offending dimension.
-pub(crate) fn check_distinct(name: &str, dims: &[(usize, isize)]) -> Result<(), String> {
+pub(super) fn check_distinct(name: &str, dims: &[(usize, isize)]) -> Result<(), String> {
     if dims.iter().any(|&(extent, _)| extent == 0) {
         return Ok(());
     }
@@ -57,7 +57,7 @@ pub(crate) fn check_distinct(name: &str, dims: &[(usize, isize)]) -> Result<(), 
 ///
 /// # Errors
 /// When there are too many.
-pub(crate) fn byte_size(name: &str, elements: usize, size: usize) -> Result<usize, String> {
+pub(super) fn byte_size(name: &str, elements: usize, size: usize) -> Result<usize, String> {
     checked_product(name, &[elements, size])
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn byte_size(name: &str, elements: usize, size: usize) -> Result<usiz
 ///
 /// # Errors
 /// When the product exceeds the limit.
-pub(crate) fn checked_product(name: &str, factors: &[usize]) -> Result<usize, String> {
+pub(super) fn checked_product(name: &str, factors: &[usize]) -> Result<usize, String> {
     let mut product: i128 = 1;
     if factors.contains(&0) {
         return Ok(0);
