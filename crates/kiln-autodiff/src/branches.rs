@@ -6,7 +6,6 @@
 use crate::activity::differentiable;
 use crate::emit::{Emit, Res};
 use crate::forward::{self, Forward};
-use crate::rebuild::{cleaned, inline};
 use crate::reverse::{self, Reverse};
 use kiln_ir::{Func, InputKind, Loc, Node, NodeId, Op, TensorType, Value};
 
@@ -62,7 +61,7 @@ pub(crate) fn backward(r: &mut Reverse, id: NodeId, node: &Node) -> Res<()> {
     for branch in branches_of(&node.op) {
         let (mut f, params) = nested("vjp", types.iter().cloned(), &node.loc);
         let (own, cts) = params.split_at(args.len());
-        let outs = inline(&mut f, branch, own);
+        let outs = f.inline(branch, own);
         let seeds: Vec<(Value, Value)> = given.iter().zip(cts).map(|((i, _), ct)| (outs[*i], *ct)).collect();
         let wrt: Vec<Value> = wanted.iter().map(|&i| own[i]).collect();
         let walked = reverse::walk(&mut f, 0, &seeds, &wrt)?;
@@ -75,7 +74,7 @@ pub(crate) fn backward(r: &mut Reverse, id: NodeId, node: &Node) -> Res<()> {
             });
         }
         give(&mut f, outputs);
-        branches.push(cleaned(&f, &walked.replaced));
+        branches.push(f.with_replaced(&walked.replaced));
     }
     let operands: Vec<Value> = node.operands.iter().copied().chain(given.iter().map(|(_, ct)| *ct)).collect();
     let new = r.e.f.push(with_branches(&node.op, branches), &operands, node.loc.clone())?;
@@ -98,7 +97,7 @@ pub(crate) fn forward(w: &mut Forward, id: NodeId, node: &Node) -> Res<()> {
     for branch in branches_of(&node.op) {
         let (mut f, params) = nested("jvp", types.iter().cloned(), &node.loc);
         let (own, ts) = params.split_at(args.len());
-        let outs = inline(&mut f, branch, own);
+        let outs = f.inline(branch, own);
         let seeds: Vec<(Value, Value)> = given.iter().zip(ts).map(|((i, _), t)| (own[*i], *t)).collect();
         let wanted: Vec<Value> = floats.iter().map(|&i| outs[i]).collect();
         let pushed = forward::walk(&mut f, 0, &wanted, &seeds)?;
@@ -111,7 +110,7 @@ pub(crate) fn forward(w: &mut Forward, id: NodeId, node: &Node) -> Res<()> {
             });
         }
         give(&mut f, outputs);
-        branches.push(cleaned(&f, &pushed.replaced));
+        branches.push(f.with_replaced(&pushed.replaced));
     }
     let operands: Vec<Value> = node.operands.iter().copied().chain(given.iter().map(|(_, t)| *t)).collect();
     let new = w.e.f.push(with_branches(&node.op, branches), &operands, node.loc.clone())?;
@@ -129,14 +128,14 @@ pub(crate) fn composite_backward(r: &mut Reverse, id: NodeId, node: &Node, body:
         for v in results {
             args.push(r.ct_or_zeros(v)?);
         }
-        let cts = inline(r.e.f, vjp, &args);
+        let cts = r.e.f.inline(vjp, &args);
         for (v, ct) in node.operands.iter().zip(cts) {
             r.add(*v, ct)?;
         }
         return Ok(());
     }
     let from = r.e.f.nodes().len();
-    let outs = inline(r.e.f, body, &node.operands);
+    let outs = r.e.f.inline(body, &node.operands);
     let seeds: Vec<(Value, Value)> = results.iter().zip(outs).filter_map(|(v, out)| Some((out, r.ct(*v)?))).collect();
     r.through(from, &seeds, &node.operands)
 }
@@ -144,7 +143,7 @@ pub(crate) fn composite_backward(r: &mut Reverse, id: NodeId, node: &Node, body:
 /// Through the body: a user's derivative is for the reverse mode only.
 pub(crate) fn composite_forward(w: &mut Forward, id: NodeId, node: &Node, body: &Func) -> Res<()> {
     let from = w.e.f.nodes().len();
-    let outs = inline(w.e.f, body, &node.operands);
+    let outs = w.e.f.inline(body, &node.operands);
     let tangents = w.through(from, &outs, &node.operands)?;
     let results: Vec<Value> = w.e.f.results(id).collect();
     for (v, t) in results.into_iter().zip(tangents) {

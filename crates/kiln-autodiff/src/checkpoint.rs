@@ -9,7 +9,6 @@
 use crate::branches::{give, nested};
 use crate::emit::{Emit, Res};
 use crate::loops::{invariants, reverse_step};
-use crate::rebuild::inline;
 use crate::reverse::Reverse;
 use kiln_ir::op::CompareDirection;
 use kiln_ir::{BinaryOp, DType, Dim, Func, Loc, Node, Op, Shape, TensorType, Value};
@@ -91,7 +90,7 @@ pub(crate) fn backward(
     plan.fixed.iter().zip(&state[fixed_at..]).for_each(|(&i, v)| args[i] = *v);
     args.extend(&state[2..top_at]);
     let next = e.add(state[0], one)?;
-    let back = inline(&mut rb, &step.func, &args);
+    let back = rb.inline(&step.func, &args);
     let checkpoints = [stack.top, stack.positions].into_iter().chain(stack.rows);
     let passed = state[fixed_at..].iter().copied();
     give(&mut rb, [next, state[1]].into_iter().chain(back).chain(checkpoints).chain(passed));
@@ -111,11 +110,11 @@ impl Plan<'_> {
     fn count(&self, r: &mut Reverse, node: &Node, cond: &Func) -> Res {
         let types = || [TensorType::scalar(DType::I64)].into_iter().chain(self.states.iter().cloned());
         let (mut cc, state) = nested("cond", types(), &self.loc);
-        let test = inline(&mut cc, cond, &state[1..]);
+        let test = cc.inline(cond, &state[1..]);
         give(&mut cc, test);
         let (mut cb, state) = nested("body", types(), &self.loc);
         let next = increment(&mut cb, state[0], &self.loc)?;
-        let new = inline(&mut cb, self.body, &state[1..]);
+        let new = cb.inline(self.body, &state[1..]);
         give(&mut cb, [next].into_iter().chain(new));
         let zero = r.e.scalar(DType::I64, 0.0);
         let operands: Vec<Value> = [zero].into_iter().chain(node.operands.iter().copied()).collect();
@@ -179,7 +178,7 @@ impl Plan<'_> {
         let mut args = vec![state[0]; self.states.len()];
         let places = self.kept.iter().chain(&self.fixed);
         places.zip(&state[2..]).for_each(|(&i, v)| args[i] = *v);
-        let new = inline(&mut ib, self.body, &args);
+        let new = ib.inline(self.body, &args);
         let changed = self.kept.iter().map(|&i| new[i]);
         let passed = state[2 + self.kept.len()..].iter().copied();
         give(&mut ib, [next, state[1]].into_iter().chain(changed).chain(passed));

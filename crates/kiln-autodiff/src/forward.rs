@@ -3,7 +3,6 @@
 use crate::activity::differentiable;
 use crate::activity::node_id;
 use crate::emit::{Emit, Res};
-use crate::rebuild::reachable;
 use crate::{
     STOP_GRADIENT, branches, complex, contract, elementwise, factor, gather, loops, movement, reduce, sort, window,
 };
@@ -26,7 +25,7 @@ pub(crate) struct Pushed {
 
 /// Pushes tangents of values on to `outputs`, through the nodes `from..`.
 pub(crate) fn walk(f: &mut Func, from: usize, outputs: &[Value], seeds: &[(Value, Value)]) -> Res<Pushed> {
-    let live = reachable(f, outputs.iter().copied());
+    let live = f.reachable(outputs.iter().copied());
     let tangents = seeds.iter().copied().collect();
     let mut w = Forward { e: Emit { f, loc: Loc::UNKNOWN }, tangents, replaced: Vec::new() };
     for index in (from..live.len()).filter(|&i| live[i]) {

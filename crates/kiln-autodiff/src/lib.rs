@@ -29,7 +29,6 @@ mod fourier;
 mod gather;
 mod loops;
 mod movement;
-pub mod rebuild;
 mod reduce;
 mod reverse;
 mod sort;
@@ -47,7 +46,7 @@ pub struct Derivatives {
     pub values: Vec<Option<Value>>,
     /// Loops that were built again because the derivative needs values from inside: (old node, new node). The first results
     /// of the new node equal those of the old one, so users of the old one can be moved to the new one;
-    /// [`rebuild::extract`] does so.
+    /// [`Func::extract`] does so.
     pub replaced: Vec<(NodeId, NodeId)>,
 }
 

@@ -16,10 +16,12 @@ use crate::branches::{give, nested};
 use crate::checkpoint;
 use crate::emit::{Emit, Res, int_literal};
 use crate::forward::{self, Forward};
-use crate::rebuild::{NewInput, Replaced, cleaned, extract, inline, inline_all, reachable};
 use crate::reverse::{self, Reverse};
 use kiln_ir::op::CompareDirection;
-use kiln_ir::{BinaryOp, DType, Dim, Func, InputKind, Node, NodeId, Op, TensorType, UnaryOp, Value};
+use kiln_ir::rewrite::Values;
+use kiln_ir::{
+    BinaryOp, DType, Dim, Func, InputKind, NewInput, Node, NodeId, Op, Replaced, TensorType, UnaryOp, Value,
+};
 use std::collections::HashMap;
 
 /// A loop whose number of iterations is known before it runs.
@@ -119,7 +121,7 @@ pub(crate) fn reverse_step(node: &Node, body: &Func, active: &[usize], save: boo
     let ct_types = active.iter().map(|&i| body.inputs[i].ty.clone());
     let (mut f, params) = nested("vjp_step", types.chain(ct_types), &node.loc);
     let (states, cts) = params.split_at(body.inputs.len());
-    let (inside, outs) = inline_all(&mut f, body, states);
+    let (inside, outs) = f.inline_all(body, states);
     let seeds: Vec<(Value, Value)> = active.iter().zip(cts).map(|(&i, ct)| (outs[i], *ct)).collect();
     let wrt: Vec<Value> = active.iter().map(|&i| states[i]).collect();
     let walked = reverse::walk(&mut f, 0, &seeds, &wrt)?;
@@ -133,8 +135,8 @@ pub(crate) fn reverse_step(node: &Node, body: &Func, active: &[usize], save: boo
     }
     give(&mut f, outputs);
     let (func, saved) = if save { save_costly(&f, body, &inside, &walked.replaced) } else { (f, Vec::new()) };
-    let func = cleaned(&func, if save { &[] } else { &walked.replaced });
-    let live = reachable(&func, func.outputs.iter().map(|o| o.value));
+    let func = func.with_replaced(if save { &[] } else { &walked.replaced });
+    let live = func.live_nodes();
     let needs = (0..body.inputs.len()).map(|i| live[func.inputs[i].node.index()]).collect();
     Ok(Step { func, needs, saved })
 }
@@ -162,27 +164,19 @@ fn costly(op: &Op) -> bool {
 
 /// Turns the costly values of the body that the gradient needs into further parameters. `inside` tells what stands in `f` for
 /// each node of the body.
-fn save_costly(f: &Func, body: &Func, inside: &[Value], replaced: &Replaced) -> (Func, Vec<NodeId>) {
+fn save_costly(f: &Func, body: &Func, inside: &[Values], replaced: &Replaced) -> (Func, Vec<NodeId>) {
     let mut body_node: HashMap<NodeId, NodeId> = HashMap::new();
     for (id, node) in body.iter() {
         if costly(&node.op) {
-            body_node.insert(inside[id.index()].node, id);
+            body_node.insert(inside[id.index()][0].node, id);
         }
     }
     // Walk back from the outputs; a costly value ends the walk.
-    let mut needed = vec![false; f.nodes().len()];
-    f.outputs.iter().for_each(|o| needed[o.value.node.index()] = true);
-    let mut cut = Vec::new();
-    for (id, node) in f.iter().rev() {
-        if !needed[id.index()] {
-            continue;
-        }
-        match body_node.get(&id) {
-            Some(b) => cut.push((id, *b)),
-            None => node.operands.iter().for_each(|v| needed[v.node.index()] = true),
-        }
-    }
-    cut.reverse();
+    let roots: Vec<Value> = f.outputs.iter().map(|o| o.value).collect();
+    let needed = f.reachable_until(roots.iter().copied(), |id| body_node.contains_key(&id));
+    let cut: Vec<(NodeId, NodeId)> = (f.iter().filter(|(id, _)| needed[id.index()]))
+        .filter_map(|(id, _)| Some((id, *body_node.get(&id)?)))
+        .collect();
     let mut inputs: Vec<NewInput> = f.inputs.iter().map(NewInput::of).collect();
     for (k, (id, _)) in cut.iter().enumerate() {
         let node = f.node(*id);
@@ -194,8 +188,7 @@ fn save_costly(f: &Func, body: &Func, inside: &[Value], replaced: &Replaced) -> 
             loc: node.loc.clone(),
         });
     }
-    let roots: Vec<Value> = f.outputs.iter().map(|o| o.value).collect();
-    let made = extract(f, &f.name, &inputs, &roots, replaced);
+    let made = f.extract(&f.name, &inputs, &roots, replaced);
     let mut func = made.func;
     give(&mut func, made.roots);
     (func, cut.into_iter().map(|(_, b)| b).collect())
@@ -206,7 +199,7 @@ fn useful(body: &Func, active: Vec<bool>, has_ct: impl Fn(usize) -> bool) -> Vec
     let mut useful: Vec<bool> = (0..active.len()).map(|i| active[i] && has_ct(i)).collect();
     loop {
         let roots = (0..useful.len()).filter(|&i| useful[i]).map(|i| body.outputs[i].value);
-        let live = reachable(body, roots);
+        let live = body.reachable(roots);
         let grown: Vec<bool> =
             (0..active.len()).map(|i| useful[i] || active[i] && live[body.inputs[i].node.index()]).collect();
         if grown == useful {
@@ -319,10 +312,10 @@ fn counted_backward(
         args.push(e.row(state[stacks_at + stacked.len() + k], at)?);
     }
     let next = e.add(state[0], one)?;
-    let back = inline(&mut rb, &step.func, &args);
+    let back = rb.inline(&step.func, &args);
     give(&mut rb, [next].into_iter().chain(back).chain(state[trips_at..].iter().copied()));
 
-    let op = Op::While { cond: Box::new(rc), body: Box::new(cleaned(&rb, &[])) };
+    let op = Op::While { cond: Box::new(rc), body: Box::new(rb.with_replaced(&[])) };
     let done = r.e.f.push(op, &init, node.loc.clone())?;
     Ok((0..cts.len()).map(|k| Value { node: done, result: k as u32 + 1 }).collect())
 }
@@ -365,11 +358,11 @@ fn saving_loop(
     }
     let types: Vec<TensorType> = init.iter().map(|v| r.e.f.ty(*v).clone()).collect();
     let (mut sc, state) = nested("cond", types.iter().cloned(), &node.loc);
-    let test = inline(&mut sc, cond, &state[..m]);
+    let test = sc.inline(cond, &state[..m]);
     give(&mut sc, test);
 
     let (mut sb, state) = nested("body", types.iter().cloned(), &node.loc);
-    let (inside, new) = inline_all(&mut sb, body, &state[..m]);
+    let (inside, new) = sb.inline_all(body, &state[..m]);
     let mut e = Emit { f: &mut sb, loc: node.loc.clone() };
     let dtype = types[c.counter].dtype;
     let mut at = state[c.counter];
@@ -382,7 +375,7 @@ fn saving_loop(
         at = e.div(at, step)?;
     }
     let mut filled = Vec::new();
-    let rows = stacked.iter().map(|&i| state[i]).chain(saved.iter().map(|id| inside[id.index()]));
+    let rows = stacked.iter().map(|&i| state[i]).chain(saved.iter().map(|id| inside[id.index()][0]));
     for (k, row) in rows.enumerate() {
         filled.push(e.set_row(state[m + k], row, at)?);
     }
@@ -408,11 +401,11 @@ pub(crate) fn forward(w: &mut Forward, id: NodeId, node: &Node, cond: &Func, bod
     }
     let types: Vec<TensorType> = init.iter().map(|v| w.e.f.ty(*v).clone()).collect();
     let (mut fc, state) = nested("cond", types.iter().cloned(), &node.loc);
-    let test = inline(&mut fc, cond, &state[..m]);
+    let test = fc.inline(cond, &state[..m]);
     give(&mut fc, test);
 
     let (mut fb, state) = nested("body", types.iter().cloned(), &node.loc);
-    let new = inline(&mut fb, body, &state[..m]);
+    let new = fb.inline(body, &state[..m]);
     let seeds: Vec<(Value, Value)> = active.iter().zip(&state[m..]).map(|(&i, t)| (state[i], *t)).collect();
     let wanted: Vec<Value> = active.iter().map(|&i| new[i]).collect();
     let pushed = forward::walk(&mut fb, 0, &wanted, &seeds)?;
@@ -425,7 +418,7 @@ pub(crate) fn forward(w: &mut Forward, id: NodeId, node: &Node, cond: &Func, bod
         });
     }
     give(&mut fb, new.into_iter().chain(tangents));
-    let op = Op::While { cond: Box::new(fc), body: Box::new(cleaned(&fb, &pushed.replaced)) };
+    let op = Op::While { cond: Box::new(fc), body: Box::new(fb.with_replaced(&pushed.replaced)) };
     let done = w.e.f.push(op, &init, node.loc.clone())?;
     w.replaced.push((id, done));
     for (k, &i) in active.iter().enumerate() {

@@ -3,7 +3,6 @@
 use crate::branches::{give, nested};
 use crate::emit::{Emit, Res};
 use crate::forward::Forward;
-use crate::rebuild::inline;
 use crate::reverse::Reverse;
 use kiln_ir::op::{Axes, GatherDims, ScatterDims, ScatterUpdate};
 use kiln_ir::{DType, Dim, Func, Node, NodeId, Op, TensorType, Value};
@@ -17,7 +16,7 @@ fn with_positions(e: &mut Emit, node: &Node, dim: usize, stable: bool, comparato
     let params = own.iter().cloned().chain([position.clone(), position]).chain(captures.iter().cloned());
     let (mut f, params) = nested(&comparator.name, params, &node.loc);
     let args: Vec<Value> = params[..2 * n].iter().chain(&params[2 * n + 2..]).copied().collect();
-    let before = inline(&mut f, comparator, &args);
+    let before = f.inline(comparator, &args);
     give(&mut f, before);
     let ty = TensorType { dtype: DType::I32, shape: node.types[0].shape.clone() };
     let positions = e.op(Op::Iota { ty, dim }, &[])?;

@@ -7,8 +7,7 @@ use crate::expr::Expr;
 use crate::graph::{ClosedFrame, Graph};
 use crate::operand::{Operand, Side};
 use crate::tree::ExprTree;
-use kiln_autodiff::rebuild::{NewInput, extract};
-use kiln_ir::{DType, Diagnostic, Dim, Func, InputKind, Loc, Op, Shape, TensorType, Value};
+use kiln_ir::{DType, Diagnostic, Dim, Func, InputKind, Loc, NewInput, Op, Shape, TensorType, Value};
 
 /// The captured outer values of several frames, each once, in order of first use.
 pub(crate) fn union_of_captures(frames: &[&ClosedFrame]) -> Vec<Value> {
@@ -59,7 +58,7 @@ pub(crate) fn assemble(frame: &ClosedFrame, name: &str, params: &[Param], output
             Out::Param(_) => None,
         })
         .collect();
-    let mut made = extract(&frame.func, name, &inputs, &roots, &frame.replaced);
+    let mut made = frame.func.extract(name, &inputs, &roots, &frame.replaced);
     let mut roots = made.roots.into_iter();
     for (i, o) in outputs.iter().enumerate() {
         let value = match o {

@@ -2,8 +2,7 @@
 
 use crate::expr::Expr;
 use crate::graph::{Graph, UpdateWhen};
-use kiln_autodiff::rebuild::{NewInput, extract, reachable};
-use kiln_ir::{Diagnostic, Diagnostics, Func, Loc, Op, Output, OutputKind, Value};
+use kiln_ir::{Diagnostic, Diagnostics, Func, Loc, NewInput, Op, Output, OutputKind, Value};
 use std::collections::BTreeSet;
 
 /// New values of variables: what optimizers give and [`FunctionSpec::updates`] takes.
@@ -200,7 +199,7 @@ impl FunctionSpec {
         let training = !updates.is_empty();
         loop {
             let roots = fetches.iter().map(|(_, v)| *v).chain(updates.iter().map(|(_, v)| *v));
-            let live = reachable(root, roots);
+            let live = root.reachable(roots);
             let due = s.registered.iter().find(|r| {
                 let wanted = match r.when {
                     UpdateWhen::Reached => live[r.variable.node.index()],
@@ -238,7 +237,7 @@ impl FunctionSpec {
         let s = self.graph.0.borrow();
         let root = &s.frames[0].func;
         let roots: Vec<Value> = fetches.iter().map(|(_, v)| *v).chain(updates.iter().map(|(_, v)| *v)).collect();
-        let live = reachable(root, roots.iter().copied().chain(updates.iter().map(|(v, _)| *v)));
+        let live = root.reachable(roots.iter().copied().chain(updates.iter().map(|(v, _)| *v)));
         let used = |variables: bool| s.declared.iter().filter(move |d| d.variable == variables);
         let inputs: Vec<NewInput> = used(false)
             .chain(used(true))
@@ -249,7 +248,7 @@ impl FunctionSpec {
             })
             .map(NewInput::of)
             .collect();
-        let mut made = extract(root, &self.name, &inputs, &roots, &s.frames[0].replaced);
+        let mut made = root.extract(&self.name, &inputs, &roots, &s.frames[0].replaced);
         let index_of =
             |var: Value| inputs.iter().position(|i| i.old == Some(var)).expect("updated variables are inputs");
         for (i, value) in made.roots.iter().enumerate() {
@@ -267,7 +266,6 @@ impl FunctionSpec {
 }
 
 impl Graph {
-    /// True while a control flow closure is being recorded.
     /// True while a closure of control flow or of an operator is being recorded.
     pub fn in_closure(&self) -> bool {
         self.0.borrow().frames.len() > 1

@@ -118,6 +118,16 @@ impl Func {
         self.nodes.reserve(nodes);
     }
 
+    /// Name, inputs, outputs and nodes, to move into another function.
+    pub(crate) fn into_parts(self) -> (String, Vec<Input>, Vec<Output>, Vec<Node>) {
+        (self.name, self.inputs, self.outputs, self.nodes)
+    }
+
+    /// The nodes, to move into another function.
+    pub fn into_nodes(self) -> Vec<Node> {
+        self.nodes
+    }
+
     /// The nodes in topological order; a node's position is its id.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes

@@ -1,37 +1,45 @@
-//! Rebuilding functions: how passes rewrite. One walk in topological order, O(nodes), provenance and names kept.
+//! Rewriting functions: one walk in topological order, O(nodes). Nodes move from the old function to the new one, so what a
+//! rewrite leaves alone costs no copy, and keeps its name and source line.
 
-use crate::diag::Diagnostic;
-use crate::func::{Func, Input, Node, NodeId, Output, OutputKind, Value};
-use crate::loc::Loc;
+use crate::func::{Func, Input, Node, NodeId, Output, Value};
 use crate::op::Op;
-use crate::shape::TensorType;
-use crate::tensor::Tensor;
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
+use std::convert::Infallible;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
-/// The function under construction while [`rebuild`] walks the old one.
+/// What stands for each result of a node.
+pub type Values = SmallVec<[Value; 1]>;
+
+/// The function under construction while [`walk`] goes through the old one; it derefs to that [`Func`].
 #[derive(Debug)]
-pub struct Rebuild {
+pub struct New {
     func: Func,
-    map: Vec<SmallVec<[Value; 1]>>,
-    loc: Loc,
+    /// What stands for the results of each old node so far.
+    map: Vec<Values>,
+    /// How many new nodes there were when the walk came to the present old one.
+    reached: usize,
 }
 
-/// What stands for each result of an old node; `None` keeps the node as it is.
-pub type Replacement = Option<SmallVec<[Value; 1]>>;
-
-impl Rebuild {
-    /// The new function so far.
-    pub fn func(&self) -> &Func {
+impl Deref for New {
+    type Target = Func;
+    fn deref(&self) -> &Func {
         &self.func
     }
-    /// The new node that computes a new value.
-    pub fn node(&self, v: Value) -> &Node {
-        self.func.node(v.node)
+}
+
+impl DerefMut for New {
+    fn deref_mut(&mut self) -> &mut Func {
+        &mut self.func
     }
-    /// The type of a new value.
-    pub fn ty(&self, v: Value) -> &TensorType {
-        self.func.ty(v)
+}
+
+impl New {
+    /// The old node that is being rewritten.
+    pub fn old(&self) -> NodeId {
+        NodeId(self.map.len() as u32)
     }
+
     /// The new value that stands for a value of the old function.
     ///
     /// # Panics
@@ -39,180 +47,199 @@ impl Rebuild {
     pub fn map(&self, old: Value) -> Value {
         self.map[old.node.index()][old.result as usize]
     }
-    /// Appends a node with the provenance of the old node being rewritten.
-    ///
-    /// # Errors
-    /// The violated constraint of the operator.
-    pub fn push(&mut self, op: Op, operands: &[Value]) -> Result<NodeId, Diagnostic> {
-        self.func.push(op, operands, self.loc.clone())
+
+    /// Appends a node whose types are known to be right, such as the old one itself. Gives its results.
+    pub fn keep(&mut self, node: Node) -> Values {
+        let results = node.types.len() as u32;
+        let node = self.func.push_raw(node);
+        (0..results).map(|result| Value { node, result }).collect()
     }
-    /// [`Rebuild::push`] for operators of one result.
-    ///
-    /// # Errors
-    /// The violated constraint of the operator.
-    pub fn push1(&mut self, op: Op, operands: &[Value]) -> Result<Value, Diagnostic> {
-        self.push(op, operands).map(Value::from)
+
+    /// Gives the name of the old node to the node of `to`, if that was made for it and has no name of its own.
+    pub fn hand_on_name(&mut self, name: Option<Arc<str>>, to: Value) {
+        if let Some(name) = name
+            && to.node.index() >= self.reached
+        {
+            self.func.node_mut(to.node).name.get_or_insert(name);
+        }
     }
-    /// Appends a literal with the provenance of the old node being rewritten.
-    pub fn constant(&mut self, value: Tensor) -> Value {
-        self.func.constant(value, self.loc.clone())
-    }
-    /// Appends a copy of an old node with these operands, whose types are those of the old ones. Gives its results.
-    pub fn keep(&mut self, node: &Node, operands: &[Value]) -> SmallVec<[Value; 1]> {
-        let id = self.func.push_raw(Node { operands: operands.into(), ..node.clone() });
-        self.func.results(id).collect()
+
+    /// Goes through nodes in order; nothing stands for those that are left out (`None`).
+    fn append<E>(
+        &mut self,
+        nodes: impl Iterator<Item = Option<Node>>,
+        mut rewrite: impl FnMut(&mut New, Node) -> Result<Values, E>,
+    ) -> Result<(), E> {
+        self.map.reserve(nodes.size_hint().0);
+        for node in nodes {
+            self.reached = self.func.nodes().len();
+            let values = match node {
+                None => Values::new(),
+                Some(mut node) => {
+                    for v in &mut node.operands {
+                        *v = self.map(*v);
+                    }
+                    rewrite(self, node)?
+                }
+            };
+            self.map.push(values);
+        }
+        Ok(())
     }
 }
 
-/// Rebuilds `func`: for every node but parameters, in order, `rewrite(new, old id, old node, operands in the new function)`
-/// gives the values that stand for its results, or `None` to keep it.
+/// Builds a function again: for every node in order, with its operands in the new function, `rewrite` gives the values that
+/// stand for its results. [`New::keep`] keeps it.
 ///
-/// Inputs, outputs, names and source lines are kept; nodes that a rewrite makes obsolete stay until they are removed with
-/// [`Func::without_dead_nodes`]. The name of a replaced node goes to the node that now computes its first result, if that
-/// was made for it and has no name of its own.
-///
-/// # Errors
-/// The first error that `rewrite` gives.
+/// Inputs, outputs, names and source lines are kept. Parameters must be kept, before anything is made in their place. Nodes that
+/// a rewrite makes obsolete stay until they are removed with [`Func::without_dead_nodes`]. For nested functions see
+/// [`Node::map_regions`].
 ///
 /// # Panics
-/// In debug builds, when a replacement has another number of results or other types than the node.
+/// When `rewrite` gives fewer values than the node has results that are used.
 ///
 /// # Example
 /// ```
-/// use kiln_ir::{BinaryOp, Func, InputKind, DType, Loc, Op, TensorType, UnaryOp, rebuild};
+/// use kiln_ir::{Func, InputKind, DType, Loc, Op, TensorType, UnaryOp, rewrite::walk};
 /// let mut f = Func::new("f");
 /// let x = f.add_input("x", TensorType::new(DType::F32, [4]), InputKind::Feed, Loc::UNKNOWN);
 /// let n = f.push1(Op::Unary(UnaryOp::Negate), &[x], Loc::UNKNOWN)?;
 /// let y = f.push1(Op::Unary(UnaryOp::Negate), &[n], Loc::UNKNOWN)?;
 /// f.add_output("y", y);
 /// // -(-x) is x.
-/// let f = rebuild(&f, |new, _, node, operands| match &node.op {
-///     Op::Unary(UnaryOp::Negate) => match new.node(operands[0]) {
-///         inner if inner.op == Op::Unary(UnaryOp::Negate) => Ok(Some([inner.operands[0]].into())),
-///         _ => Ok(None),
+/// let f = walk(f, |new, node| match &node.op {
+///     Op::Unary(UnaryOp::Negate) => match new.node(node.operands[0].node) {
+///         inner if inner.op == node.op => [inner.operands[0]].into(),
+///         _ => new.keep(node),
 ///     },
-///     _ => Ok(None),
-/// })?;
+///     _ => new.keep(node),
+/// });
 /// assert_eq!(f.without_dead_nodes().nodes().len(), 1);
 /// # Ok::<(), kiln_ir::Diagnostic>(())
 /// ```
-pub fn rebuild(
-    func: &Func,
-    mut rewrite: impl FnMut(&mut Rebuild, NodeId, &Node, &[Value]) -> Result<Replacement, Diagnostic>,
-) -> Result<Func, Diagnostic> {
-    let mut new =
-        Rebuild { func: Func::new(func.name.clone()), map: Vec::with_capacity(func.nodes().len()), loc: Loc::UNKNOWN };
-    for (id, node) in func.iter() {
-        let operands: SmallVec<[Value; 4]> = node.operands.iter().map(|v| new.map(*v)).collect();
-        let first_new = new.func.nodes().len();
-        new.loc = node.loc.clone();
-        let replacement = match node.op {
-            Op::Parameter(_) => None,
-            _ => rewrite(&mut new, id, node, &operands)?,
-        };
-        let values = match replacement {
-            None => new.keep(node, &operands),
-            Some(values) => {
-                hand_on_name(&mut new.func, node, &values, first_new);
-                values
-            }
-        };
-        debug_assert!(
-            values.len() == node.types.len() && values.iter().zip(&node.types).all(|(v, t)| new.func.ty(*v) == t),
-            "the replacement of {id:?} ({}) has the types of its results",
-            node.op.name()
-        );
-        new.map.push(values);
-    }
-    let map = |v: Value| new.map[v.node.index()][v.result as usize];
-    let inputs: Vec<Input> = func.inputs.iter().map(|i| Input { node: map(i.node.into()).node, ..i.clone() }).collect();
-    let outputs: Vec<Output> = func.outputs.iter().map(|o| Output { value: map(o.value), ..o.clone() }).collect();
-    new.func.inputs = inputs;
-    new.func.outputs = outputs;
-    Ok(new.func)
+pub fn walk(old: Func, mut rewrite: impl FnMut(&mut New, Node) -> Values) -> Func {
+    let Ok(new) = try_walk::<Infallible>(old, |new, node| Ok(rewrite(new, node)));
+    new
 }
 
-fn hand_on_name(func: &mut Func, old: &Node, values: &[Value], first_new: usize) {
-    if let (Some(name), Some(v)) = (&old.name, values.first())
-        && v.node.index() >= first_new
-    {
-        func.node_mut(v.node).name.get_or_insert_with(|| name.clone());
-    }
+/// [`walk`] with rewrites that can fail.
+///
+/// # Errors
+/// The first error that `rewrite` gives.
+///
+/// # Panics
+/// As [`walk`].
+pub fn try_walk<E>(old: Func, mut rewrite: impl FnMut(&mut New, Node) -> Result<Values, E>) -> Result<Func, E> {
+    let (name, inputs, outputs, nodes) = old.into_parts();
+    let mut parameters = vec![NodeId(u32::MAX); inputs.len()];
+    let mut func = Func::new(name);
+    func.reserve(nodes.len());
+    let mut new = New { func, map: Vec::new(), reached: 0 };
+    new.append(nodes.into_iter().map(Some), |new, node| {
+        if let Op::Parameter(i) = node.op {
+            parameters[i as usize] = NodeId(new.reached as u32);
+        }
+        rewrite(new, node)
+    })?;
+    let inputs = inputs.into_iter().zip(parameters).map(|(i, node)| Input { node, ..i }).collect();
+    let outputs = outputs.into_iter().map(|o| Output { value: new.map(o.value), ..o }).collect();
+    let mut func = new.func;
+    debug_assert!(func.inputs.is_empty() && func.outputs.is_empty(), "a rewrite leaves inputs and outputs to the walk");
+    (func.inputs, func.outputs) = (inputs, outputs);
+    Ok(func)
 }
 
-/// What [`Func::extract`] does with inputs that no output needs.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum UnusedInputs {
-    /// They stay: the signature is the same.
-    Keep,
-    /// They go, unless they are variables that an output updates.
-    Drop,
+impl Node {
+    /// Replaces every function nested in the node.
+    pub fn map_regions(&mut self, mut f: impl FnMut(Func) -> Func) {
+        for region in self.op.regions_mut() {
+            *region = f(std::mem::take(region));
+        }
+    }
+
+    /// [`Node::map_regions`] with functions that can fail.
+    ///
+    /// # Errors
+    /// The first error that `f` gives; functions that were not replaced yet are empty or as they were.
+    pub fn try_map_regions<E>(&mut self, mut f: impl FnMut(Func) -> Result<Func, E>) -> Result<(), E> {
+        for region in self.op.regions_mut() {
+            *region = f(std::mem::take(region))?;
+        }
+        Ok(())
+    }
 }
 
 impl Func {
-    /// The part of the function that computes `outputs` (values of this function), without dead nodes. Updates refer to
-    /// inputs by their index in this function.
-    pub fn extract(&self, outputs: Vec<Output>, unused: UnusedInputs) -> Func {
-        let mut live = vec![false; self.nodes().len()];
-        for o in &outputs {
-            live[o.value.node.index()] = true;
-        }
-        for (id, node) in self.iter().rev() {
-            if live[id.index()] {
-                node.operands.iter().for_each(|v| live[v.node.index()] = true);
-            }
-        }
-        let kept = |index: usize, input: &Input| {
-            unused == UnusedInputs::Keep
-                || live[input.node.index()]
-                || outputs.iter().any(|o| o.kind == OutputKind::Update(index))
-        };
-        let mut input_map: Vec<Option<usize>> = Vec::with_capacity(self.inputs.len());
-        let mut count = 0;
-        for (i, input) in self.inputs.iter().enumerate() {
-            let keep = kept(i, input);
-            input_map.push(keep.then_some(count));
-            count += usize::from(keep);
-        }
-        for (i, input) in self.inputs.iter().enumerate() {
-            live[input.node.index()] = input_map[i].is_some();
-        }
-        self.copy_live(&live, &input_map, outputs)
+    /// Appends nodes of another function, in order, with what `rewrite` makes of them; nothing stands for nodes that are left out
+    /// (`None`). Gives what stands for each. Where [`walk`] makes a function with the signature of the old one, this leaves
+    /// inputs and outputs to the caller.
+    ///
+    /// # Panics
+    /// When a node is left out that another one uses.
+    pub fn append(
+        &mut self,
+        nodes: impl IntoIterator<Item = Option<Node>>,
+        mut rewrite: impl FnMut(&mut New, Node) -> Values,
+    ) -> Vec<Values> {
+        let mut new = New { func: std::mem::take(self), map: Vec::new(), reached: 0 };
+        let Ok(()) = new.append::<Infallible>(nodes.into_iter(), |new, node| Ok(rewrite(new, node)));
+        *self = new.func;
+        new.map
     }
 
-    fn copy_live(&self, live: &[bool], input_map: &[Option<usize>], outputs: Vec<Output>) -> Func {
-        let mut new = Func::new(self.name.clone());
-        let mut map = vec![NodeId(u32::MAX); self.nodes().len()];
-        for (id, node) in self.iter().filter(|(id, _)| live[id.index()]) {
-            let mut node = node.clone();
-            for v in &mut node.operands {
-                v.node = map[v.node.index()];
-            }
-            if let Op::Parameter(i) = &mut node.op
-                && let Some(Some(index)) = input_map.get(*i as usize)
-            {
-                *i = *index as u32;
-            }
-            map[id.index()] = new.push_raw(node);
-        }
-        new.inputs = (self.inputs.iter().zip(input_map))
-            .filter(|(_, kept)| kept.is_some())
-            .map(|(i, _)| Input { node: map[i.node.index()], ..i.clone() })
-            .collect();
-        new.outputs = (outputs.into_iter())
-            .map(|o| {
-                let kind = match o.kind {
-                    OutputKind::Fetch => OutputKind::Fetch,
-                    OutputKind::Update(i) => OutputKind::Update(input_map.get(i).copied().flatten().unwrap_or(i)),
-                };
-                Output { value: Value { node: map[o.value.node.index()], ..o.value }, kind, name: o.name }
-            })
-            .collect();
-        new
+    /// Appends a copy of the nodes of `body` with `args` for its parameters. Gives what stands for its outputs.
+    ///
+    /// # Panics
+    /// When there are fewer arguments than parameters.
+    pub fn inline(&mut self, body: &Func, args: &[Value]) -> Vec<Value> {
+        self.inline_all(body, args).1
     }
 
-    /// A copy without the nodes that no output needs; the signature is the same. Nested functions are copied as they are.
-    pub fn without_dead_nodes(&self) -> Func {
-        self.extract(self.outputs.clone(), UnusedInputs::Keep)
+    /// [`Func::inline`], with what stands for the results of every node of `body`.
+    ///
+    /// # Panics
+    /// As [`Func::inline`].
+    pub fn inline_all(&mut self, body: &Func, args: &[Value]) -> (Vec<Values>, Vec<Value>) {
+        let map = self.append_with_args(body.nodes().iter().cloned().map(Some), args, None);
+        let outputs = body.outputs.iter().map(|o| map[o.value.node.index()][o.value.result as usize]).collect();
+        (map, outputs)
+    }
+
+    /// Appends copies of those nodes of `body` that `roots` need, with `args` for its parameters. Gives the roots.
+    ///
+    /// # Panics
+    /// As [`Func::inline`].
+    pub fn inline_values(&mut self, body: &Func, args: &[Value], roots: &[Value]) -> Vec<Value> {
+        let needed = body.reachable(roots.iter().copied());
+        let nodes = body.nodes().iter().zip(needed).map(|(node, needed)| needed.then(|| node.clone()));
+        let map = self.append_with_args(nodes, args, None);
+        roots.iter().map(|v| map[v.node.index()][v.result as usize]).collect()
+    }
+
+    /// [`Func::inline`] of a function that is not needed any more: its nodes move. Names get `scope` in front.
+    ///
+    /// # Panics
+    /// As [`Func::inline`].
+    pub fn splice(&mut self, body: Func, args: &[Value], scope: Option<&Arc<str>>) -> Values {
+        let (_, _, outputs, nodes) = body.into_parts();
+        let map = self.append_with_args(nodes.into_iter().map(Some), args, scope);
+        outputs.iter().map(|o| map[o.value.node.index()][o.value.result as usize]).collect()
+    }
+
+    fn append_with_args(
+        &mut self,
+        nodes: impl Iterator<Item = Option<Node>>,
+        args: &[Value],
+        scope: Option<&Arc<str>>,
+    ) -> Vec<Values> {
+        self.append(nodes, |new, mut node| {
+            if let Op::Parameter(i) = node.op {
+                return smallvec![args[i as usize]];
+            }
+            if let (Some(scope), Some(name)) = (scope, &node.name) {
+                node.name = Some(format!("{scope}/{name}").into());
+            }
+            new.keep(node)
+        })
     }
 }

@@ -1,6 +1,7 @@
-//! Who uses what: the reverse of operand lists, as one flat table.
+//! Who uses what: the reverse of operand lists as one flat table, and what it comes to: use counts and liveness.
 
-use crate::func::{Func, NodeId, Value};
+use crate::func::{Func, Node, NodeId, Value};
+use smallvec::{SmallVec, smallvec};
 
 /// One use of a node's result as an operand.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -79,5 +80,53 @@ impl Func {
     /// The uses of every node.
     pub fn users(&self) -> Users {
         Users::new(self)
+    }
+
+    /// Every use of a value: as an operand, in the order of the users, then as an output.
+    fn used_values(&self) -> impl Iterator<Item = Value> {
+        let operands = self.nodes().iter().flat_map(|n| &n.operands).copied();
+        operands.chain(self.outputs.iter().map(|o| o.value))
+    }
+
+    /// How often the results of each node are used, as operands and as outputs.
+    pub fn use_counts(&self) -> Vec<u32> {
+        let mut uses = vec![0; self.nodes().len()];
+        self.used_values().for_each(|v| uses[v.node.index()] += 1);
+        uses
+    }
+
+    /// Which results are used, of those nodes that are asked for; others have an empty entry.
+    pub fn used_results(&self, of: impl Fn(&Node) -> bool) -> Vec<SmallVec<[bool; 4]>> {
+        let flags = |n: &Node| smallvec![false; if of(n) { n.types.len() } else { 0 }];
+        let mut used: Vec<SmallVec<[bool; 4]>> = self.nodes().iter().map(flags).collect();
+        for v in self.used_values() {
+            if let Some(flag) = used[v.node.index()].get_mut(v.result as usize) {
+                *flag = true;
+            }
+        }
+        used
+    }
+
+    /// Which nodes the roots depend on, their own included.
+    pub fn reachable(&self, roots: impl IntoIterator<Item = Value>) -> Vec<bool> {
+        self.reachable_until(roots, |_| false)
+    }
+
+    /// [`Func::reachable`] that goes no further than nodes at which `stop` is true: they are reached, what only they depend on
+    /// is not.
+    pub fn reachable_until(&self, roots: impl IntoIterator<Item = Value>, stop: impl Fn(NodeId) -> bool) -> Vec<bool> {
+        let mut reached = vec![false; self.nodes().len()];
+        roots.into_iter().for_each(|v| reached[v.node.index()] = true);
+        for (id, node) in self.iter().rev() {
+            if reached[id.index()] && !stop(id) {
+                node.operands.iter().for_each(|v| reached[v.node.index()] = true);
+            }
+        }
+        reached
+    }
+
+    /// Which nodes the outputs depend on.
+    pub fn live_nodes(&self) -> Vec<bool> {
+        self.reachable(self.outputs.iter().map(|o| o.value))
     }
 }

@@ -1,9 +1,10 @@
 //! Users, rebuilding, extraction, and petgraph's algorithms on functions.
 
 use kiln_ir::graph::FuncGraph;
+use kiln_ir::rewrite::{try_walk, walk};
 use kiln_ir::text::{parse, print};
 use kiln_ir::verify::verify;
-use kiln_ir::{BinaryOp, Func, NodeId, Op, OutputKind, UnaryOp, UnusedInputs, Value, rebuild};
+use kiln_ir::{BinaryOp, Diagnostic, Func, NodeId, Op, OutputKind, UnaryOp, UnusedInputs, Value};
 use petgraph::algo::{dominators, is_cyclic_directed, tarjan_scc, toposort};
 use petgraph::visit::{EdgeRef, IntoEdgeReferences, IntoEdgesDirected, NodeCount, Reversed};
 
@@ -69,16 +70,18 @@ fn petgraph_algorithms_run() {
 }
 
 #[test]
-fn rebuild_keeps_provenance_and_names() {
+fn walks_keep_provenance_and_names() {
     let f = sample();
     // exp(x) becomes exp(-x), -x is shared, and `the exp` stays on what computes its value.
-    let g = rebuild(&f, |new, _, node, operands| match node.op {
+    let g = try_walk(f.clone(), |new, node| match node.op {
         Op::Unary(UnaryOp::Exponential) => {
-            let n = new.push1(Op::Unary(UnaryOp::Negate), operands)?;
-            Ok(Some([new.push1(Op::Unary(UnaryOp::Exponential), &[n])?].into()))
+            let n = new.push1(Op::Unary(UnaryOp::Negate), &node.operands, node.loc.clone())?;
+            let y = new.push1(Op::Unary(UnaryOp::Exponential), &[n], node.loc)?;
+            new.hand_on_name(node.name, y);
+            Ok::<_, Diagnostic>([y].into())
         }
-        Op::Binary(BinaryOp::Add) => Ok(Some([new.map(Value::from(NodeId(5)))].into())),
-        _ => Ok(None),
+        Op::Binary(BinaryOp::Add) => Ok([new.map(Value::from(NodeId(5)))].into()),
+        _ => Ok(new.keep(node)),
     })
     .expect("types fit");
     verify(&g).expect("valid");
@@ -92,18 +95,18 @@ fn rebuild_keeps_provenance_and_names() {
 }
 
 #[test]
-fn extract_takes_what_outputs_need() {
+fn other_outputs_take_what_they_need() {
     let f = sample();
     let only =
         |names: &[&str]| f.outputs.iter().filter(|o| names.contains(&o.name.as_str())).cloned().collect::<Vec<_>>();
-    let g = f.extract(only(&["y", "w"]), UnusedInputs::Drop);
+    let g = f.clone().with_outputs(only(&["y", "w"]), UnusedInputs::Drop);
     verify(&g).expect("valid");
     assert_eq!(g.inputs.iter().map(|i| i.name.as_str()).collect::<Vec<_>>(), ["x", "w"]);
     assert_eq!(g.outputs[1].kind, OutputKind::Update(1));
-    let g = f.extract(only(&["bits"]), UnusedInputs::Keep);
+    let g = f.clone().with_outputs(only(&["bits"]), UnusedInputs::Keep);
     verify(&g).expect("valid");
     assert_eq!((g.inputs.len(), g.nodes().len()), (4, 5));
-    let g = f.extract(only(&["bits"]), UnusedInputs::Drop);
+    let g = f.clone().with_outputs(only(&["bits"]), UnusedInputs::Drop);
     assert_eq!(
         print(&g),
         "func @f(%s: u64[2]) -> (bits: u32[2]) {\n  %0:2 = rng_bit_generator %s, algorithm = three_fry : (u64[2], u32[2])\n  return %0#1\n}\n"
@@ -124,7 +127,7 @@ fn large_functions_are_no_problem() {
     f.add_output("y", y);
     let time = std::time::Instant::now();
     verify(&f).expect("valid");
-    let g = rebuild(&f, |_, _, _, _| Ok(None)).expect("nothing changes");
+    let g = walk(f.clone(), |new, node| new.keep(node));
     assert_eq!(g.users().of(NodeId(0)).len(), 100_001);
     assert_eq!(parse(&print(&g)).expect("parses").without_dead_nodes(), f);
     let env = [("n".into(), 3)].into_iter().collect();

@@ -53,7 +53,7 @@ pub struct Lowered {
 pub fn lower(func: &Func, options: &LowerOptions) -> Result<Lowered, Diagnostics> {
     let signature = signature(func)?;
     check_dtypes(func)?;
-    let func = library::legalize(func)?;
+    let func = library::legalize(func.clone())?;
     let mut ctx = buffers::Buffers::new(options);
     let (mut inputs, mut variables) = (0, 0);
     let params: Vec<_> = func

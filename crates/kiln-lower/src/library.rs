@@ -5,8 +5,8 @@ mod dot;
 mod fft;
 mod linalg;
 
-use kiln_ir::rewrite::{Rebuild, rebuild};
-use kiln_ir::{Diagnostic, Diagnostics, Func, Node, NodeId, Op, Value};
+use kiln_ir::rewrite::{New, try_walk};
+use kiln_ir::{Diagnostic, Func, Node, NodeId, Op, Value};
 use kiln_program::Call;
 use kiln_program::call::CallParams;
 use smallvec::SmallVec;
@@ -43,32 +43,23 @@ pub fn call(func: &Func, id: NodeId) -> Result<Call, Diagnostic> {
 ///
 /// # Errors
 /// Never for a verified function; a violated constraint of a node made here would be a defect.
-pub fn legalize(func: &Func) -> Result<Func, Diagnostics> {
-    let rewritten = rebuild(func, |new, _, node, operands| match &node.op {
-        Op::DotGeneral(_) | Op::Convolution(_) => {
-            let mut node = Node { operands: operands.into(), ..node.clone() };
+pub fn legalize(func: Func) -> Result<Func, Diagnostic> {
+    try_walk(func, |new, mut node| {
+        node.try_map_regions(legalize)?;
+        if matches!(node.op, Op::DotGeneral(_) | Op::Convolution(_)) {
             unify_dtypes(new, &mut node)?;
             dot::make_contraction_linear(new, &mut node)?;
-            Ok(Some(new.keep(&node, &node.operands)))
         }
-        op if !op.regions().is_empty() => {
-            let mut node = node.clone();
-            for region in node.op.regions_mut() {
-                *region = legalize(region).map_err(|mut all| all.0.swap_remove(0))?;
-            }
-            Ok(Some(new.keep(&node, operands)))
-        }
-        _ => Ok(None),
-    })?;
-    Ok(rewritten)
+        Ok(new.keep(node))
+    })
 }
 
 /// Converts the operands to the result's element type where they differ (int8 products summed in int32 and the like).
-fn unify_dtypes(out: &mut Rebuild, node: &mut Node) -> Result<(), Diagnostic> {
+fn unify_dtypes(out: &mut New, node: &mut Node) -> Result<(), Diagnostic> {
     let dtype = node.types[0].dtype;
     for v in &mut node.operands {
         if out.ty(*v).dtype != dtype {
-            *v = out.push1(Op::Convert(dtype), &[*v])?;
+            *v = out.push1(Op::Convert(dtype), &[*v], node.loc.clone())?;
         }
     }
     Ok(())

@@ -2,7 +2,7 @@
 
 use crate::log::{PassLog, RuleStats};
 use crate::options::{Level, OptimizeOptions};
-use kiln_ir::{Func, NodeId};
+use kiln_ir::Func;
 use std::collections::BTreeMap;
 
 /// Options, remaining budgets and statistics of the running pass.
@@ -67,14 +67,4 @@ impl Cx {
 /// Number of nodes, nested functions included.
 pub(crate) fn count_nodes(func: &Func) -> usize {
     func.nodes().iter().map(|n| 1 + n.op.regions().into_iter().map(count_nodes).sum::<usize>()).sum()
-}
-
-/// How often the results of each node are used, outputs of the function included.
-pub(crate) fn use_counts(func: &Func) -> Vec<u32> {
-    let mut uses = vec![0; func.nodes().len()];
-    let operands = func.nodes().iter().flat_map(|n| &n.operands).map(|v| v.node);
-    for NodeId(n) in operands.chain(func.outputs.iter().map(|o| o.value.node)) {
-        uses[n as usize] += 1;
-    }
-    uses
 }

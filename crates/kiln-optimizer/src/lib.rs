@@ -7,7 +7,9 @@
 mod context;
 mod lit;
 pub mod log;
+mod nested;
 pub mod options;
+mod pass;
 mod passes;
 pub mod pipeline;
 mod rewrite;
@@ -15,4 +17,5 @@ mod structural;
 
 pub use log::{PassLog, PassRun, RuleStats};
 pub use options::{FoldBudget, Level, OptimizeOptions};
-pub use pipeline::{Optimized, PASSES, REQUIRED, optimize, run_pass};
+pub use passes::{PASSES, REQUIRED};
+pub use pipeline::{Optimized, optimize, run_pass};

@@ -1,95 +1,13 @@
-//! The passes in order.
+//! Running passes: options, times, counts, dumps and the verifier around each. Which passes, and in what order, says
+//! [`crate::passes`].
 
 use crate::context::{Cx, count_nodes};
 use crate::log::{PassLog, PassRun};
 use crate::options::OptimizeOptions;
-use crate::passes;
+use crate::pass::Pass;
+use crate::passes::{ALL, PASSES, REQUIRED, run_all, run_one};
 use kiln_ir::{Diagnostic, Diagnostics, Dim, Func, Op};
 use std::time::Instant;
-
-/// A pass: its name and what it does to a function, nested functions included.
-struct Pass {
-    name: &'static str,
-    run: Run,
-}
-
-enum Run {
-    /// Always possible.
-    Sure(fn(Func, &mut Cx) -> Func),
-    /// Refuses some functions.
-    May(fn(Func, &mut Cx) -> Result<Func, Diagnostics>),
-}
-
-const LEGALIZE: Pass = Pass { name: "legalize", run: Run::May(passes::legalize::run) };
-const INLINE: Pass = Pass { name: "inline_composites", run: Run::Sure(passes::inline::run) };
-const RNG: Pass = Pass { name: "expand_rng", run: Run::Sure(passes::rng::run) };
-const CANONICALIZE: Pass = Pass { name: "canonicalize", run: Run::Sure(passes::canonicalize::run) };
-const MOVEMENT: Pass = Pass { name: "data_movement", run: Run::Sure(passes::movement::run) };
-const SIMPLIFY: Pass = Pass { name: "simplify", run: Run::Sure(passes::simplify::run) };
-const FOLD: Pass = Pass { name: "fold_constants", run: Run::Sure(passes::fold::run) };
-const CONTROL: Pass = Pass { name: "control_flow", run: Run::Sure(passes::control::run) };
-const REGIONS: Pass = Pass { name: "regions", run: Run::Sure(passes::regions::run) };
-const CSE: Pass = Pass { name: "cse", run: Run::Sure(passes::cse::run) };
-const DCE: Pass = Pass { name: "dce", run: Run::Sure(passes::dce::run) };
-const LICM: Pass = Pass { name: "licm", run: Run::Sure(passes::licm::run) };
-const SINK: Pass = Pass { name: "sink", run: Run::Sure(passes::sink::run) };
-const DOT: Pass = Pass { name: "dot", run: Run::Sure(passes::dot::run) };
-const CONV: Pass = Pass { name: "convolution", run: Run::Sure(passes::conv::run) };
-const REDUCE: Pass = Pass { name: "reduce", run: Run::Sure(passes::reduce::run) };
-
-const ALL: [&Pass; 16] = [
-    &INLINE,
-    &LEGALIZE,
-    &RNG,
-    &CANONICALIZE,
-    &MOVEMENT,
-    &SIMPLIFY,
-    &FOLD,
-    &CONTROL,
-    &REGIONS,
-    &CSE,
-    &DCE,
-    &LICM,
-    &SINK,
-    &DOT,
-    &CONV,
-    &REDUCE,
-];
-
-/// The names of the passes in the order in which they run.
-///
-/// - `inline_composites`: composites become their bodies.
-/// - `legalize`: complex numbers, 2- and 4-bit integers and floats of at most 8 bits become tensors of other types. What
-///   is only made of other types stays as it is.
-/// - `expand_rng`: random bits become integer arithmetic on a counter.
-/// - `canonicalize`: one form for things that have several; no-op nodes go.
-/// - `data_movement`: slices, concatenations, pads, gathers and reversals of each other.
-/// - `simplify`: algebra.
-/// - `fold_constants`: nodes of constants become constants, within a budget.
-/// - `control_flow`: known branches and loops, constants into nested functions.
-/// - `regions`: operators with functions of scalars take named forms.
-/// - `cse`: equal nodes become one.
-/// - `dce`: unused nodes, loop state, arguments and results go.
-/// - `licm`: what a loop computes again and again moves out of it.
-/// - `sink`: broadcasts, reshapes and transposes move behind elementwise nodes, where they cancel or merge.
-/// - `dot`: `dot_general` takes in transposes and loses dimensions of size 1.
-/// - `convolution`: convolutions take in transposes; 1x1 ones become products.
-/// - `reduce`: reductions merge; tiling windows become reductions.
-pub const PASSES: [&str; ALL.len()] = {
-    let mut names = [""; ALL.len()];
-    let mut i = 0;
-    while i < ALL.len() {
-        names[i] = ALL[i].name;
-        i += 1;
-    }
-    names
-};
-
-/// The passes that later stages need: they run at every level, and whether they are disabled or not.
-pub const REQUIRED: [&str; 3] = [INLINE.name, LEGALIZE.name, RNG.name];
-
-/// Rounds of the fixpoint iteration at most.
-const MAX_ROUNDS: u32 = 6;
 
 /// What [`optimize`] gives.
 #[derive(Clone, Debug)]
@@ -126,38 +44,7 @@ pub struct Optimized {
 pub fn optimize(func: Func, options: &OptimizeOptions) -> Result<Optimized, Diagnostics> {
     let mut o = Pipeline::new(func, options)?;
     o.dump("input")?;
-    o.run(&INLINE)?;
-    o.run(&LEGALIZE)?;
-    o.run(&RNG)?;
-    if options.level == 0 {
-        o.run(&DCE)?;
-        return Ok(o.finish());
-    }
-    for round in 0..if options.level == 1 { 1 } else { MAX_ROUNDS } {
-        o.round = round;
-        let before = o.rewrites;
-        o.run(&CANONICALIZE)?;
-        o.run(&MOVEMENT)?;
-        o.run(&SIMPLIFY)?;
-        o.run(&FOLD)?;
-        o.run(&CONTROL)?;
-        o.run(&REGIONS)?;
-        o.run(&CSE)?;
-        o.run(&DCE)?;
-        if options.level >= 2 {
-            o.run(&LICM)?;
-            o.run(&SINK)?;
-            o.run(&DOT)?;
-            o.run(&CONV)?;
-            o.run(&REDUCE)?;
-        }
-        if o.rewrites == before {
-            break;
-        }
-    }
-    // What the last passes left behind.
-    o.run(&CSE)?;
-    o.run(&DCE)?;
+    run_all(&mut o, options)?;
     Ok(o.finish())
 }
 
@@ -166,13 +53,9 @@ pub fn optimize(func: Func, options: &OptimizeOptions) -> Result<Optimized, Diag
 /// # Errors
 /// As [`optimize`]; an unknown `pass` is `optimize.options`.
 pub fn run_pass(func: Func, pass: &str, options: &OptimizeOptions) -> Result<Optimized, Diagnostics> {
-    let Some(pass) = ALL.into_iter().find(|p| p.name == pass) else { return Err(unknown_pass(pass).into()) };
+    let Some(pass) = ALL.iter().find(|p| p.name == pass) else { return Err(unknown_pass(pass).into()) };
     let mut o = Pipeline::new(func, options)?;
-    // The other passes know legal types only.
-    if pass.name != INLINE.name && pass.name != LEGALIZE.name {
-        o.run(&LEGALIZE)?;
-    }
-    o.run(pass)?;
+    run_one(&mut o, pass)?;
     Ok(o.finish())
 }
 
@@ -182,7 +65,7 @@ fn unknown_pass(name: &str) -> Diagnostic {
 }
 
 /// The function on its way through the passes.
-struct Pipeline {
+pub(crate) struct Pipeline {
     func: Func,
     cx: Cx,
     round: u32,
@@ -210,7 +93,19 @@ impl Pipeline {
         Ok(Pipeline { func, cx, round: 0, dumps: 0, rewrites: 0, idle_at: [None; ALL.len()] })
     }
 
-    fn run(&mut self, pass: &Pass) -> Result<(), Diagnostics> {
+    /// Starts another round of passes; gives the number of rewrites so far.
+    pub fn start_round(&mut self, round: u32) -> u64 {
+        self.round = round;
+        self.rewrites
+    }
+
+    /// The number of rewrites so far.
+    pub fn rewrites(&self) -> u64 {
+        self.rewrites
+    }
+
+    /// Runs a pass, unless it is disabled or known to find nothing.
+    pub fn run(&mut self, pass: &Pass) -> Result<(), Diagnostics> {
         let index = PASSES.iter().position(|p| *p == pass.name).expect("every pass is in the list");
         let disabled = !REQUIRED.contains(&pass.name) && self.cx.options.disable.iter().any(|d| d == pass.name);
         if disabled || self.idle_at[index] == Some(self.rewrites) {
@@ -219,10 +114,7 @@ impl Pipeline {
         let nodes_before = count_nodes(&self.func);
         let start = Instant::now();
         let func = std::mem::take(&mut self.func);
-        self.func = match pass.run {
-            Run::Sure(run) => run(func, &mut self.cx),
-            Run::May(run) => run(func, &mut self.cx)?,
-        };
+        self.func = pass.run(func, &mut self.cx)?;
         let run = PassRun {
             pass: pass.name,
             round: self.round,

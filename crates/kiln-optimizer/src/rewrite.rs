@@ -1,17 +1,16 @@
-//! The walk that local passes share: one pass over the nodes in topological order, rebuilding the function, with a rule
-//! tried on every node whose operands are already rewritten. Nodes that a rule makes are tried in turn, so that one
-//! walk reaches most of what repeated walks would. Nodes left without a user are removed by the pass `dce`.
+//! Local rules on the walk of [`kiln_ir::rewrite`]: a rule is tried on every node whose operands are already rewritten. Nodes
+//! that a rule makes are tried in turn, so that one walk reaches most of what repeated walks would. Nodes left without a user
+//! are removed by the pass `dce`.
 
-use crate::context::{Cx, use_counts};
+use crate::context::Cx;
 use crate::lit::Lit;
 use crate::options::Level;
-use kiln_ir::{DType, Func, Input, Loc, Node, NodeId, Op, Output, Shape, Tensor, TensorType, Value};
+use kiln_ir::rewrite::{self, New, Values};
+use kiln_ir::{DType, Func, Loc, Node, Op, Shape, Tensor, TensorType, Value};
 use smallvec::{SmallVec, smallvec};
 
 /// Sizes of a static shape.
 pub(crate) type Sizes = SmallVec<[usize; 4]>;
-/// The results of a node.
-pub(crate) type Values = SmallVec<[Value; 1]>;
 
 /// A set of rewrites: the value that a node (with rewritten operands) can be replaced by.
 pub(crate) type Rule = fn(&mut Rewriter<'_>, &Node) -> Option<Value>;
@@ -19,56 +18,26 @@ pub(crate) type Rule = fn(&mut Rewriter<'_>, &Node) -> Option<Value>;
 /// How deep nodes made by rules are rewritten in turn. A bound on the stack; what is left waits for the next round.
 const MAX_DEPTH: u32 = 12;
 
-/// The function being built.
+/// One node of the old function on its way into the new one.
 pub(crate) struct Rewriter<'c> {
     pub cx: &'c mut Cx,
-    func: Func,
+    new: &'c mut New,
     rule: Rule,
     depth: u32,
     loc: Loc,
-    /// Uses of each node: those of the old nodes that it stands for. Nodes made by rules count none.
-    uses: Vec<u32>,
+    /// Uses of each new node: those of the old nodes that it stands for. Nodes made by rules count none.
+    uses: &'c mut Vec<u32>,
 }
 
 /// Rewrites a function and the functions nested in it.
-pub(crate) fn walk(mut old: Func, cx: &mut Cx, rule: Rule) -> Func {
-    let counts = use_counts(&old);
-    let n = old.nodes().len();
-    let mut rw = Rewriter {
-        cx,
-        func: Func::new(old.name.clone()),
-        rule,
-        depth: 0,
-        loc: Loc::UNKNOWN,
-        uses: Vec::with_capacity(n),
-    };
-    rw.func.reserve(n);
-    let mut map: Vec<Values> = Vec::with_capacity(n);
-    for i in 0..n {
-        let mut node = take_node(&mut old, NodeId(i as u32));
-        for v in &mut node.operands {
-            *v = mapped(&map, *v);
-        }
-        for region in node.op.regions_mut() {
-            *region = walk(std::mem::take(region), rw.cx, rule);
-        }
-        let values = rw.rewrite_old(node, counts[i]);
-        map.push(values);
-    }
-    let mut func = rw.func;
-    set_signature(&mut func, old.inputs, old.outputs, |v| mapped(&map, v));
-    func
-}
-
-/// [`walk`], for rules that can only apply where some node (nested ones included) has an operator that `applies` to.
-/// Functions without one are not rebuilt.
-pub(crate) fn walk_where(func: Func, cx: &mut Cx, applies: fn(&Op) -> bool, rule: Rule) -> Func {
-    if contains(&func, applies) { walk(func, cx, rule) } else { func }
-}
-
-/// Whether a node of the function, or of one nested in it, has such an operator.
-pub(crate) fn contains(func: &Func, applies: fn(&Op) -> bool) -> bool {
-    func.nodes().iter().any(|n| applies(&n.op) || n.op.regions().into_iter().any(|r| contains(r, applies)))
+pub(crate) fn walk(old: Func, cx: &mut Cx, rule: Rule) -> Func {
+    let counts = old.use_counts();
+    let mut uses = Vec::with_capacity(counts.len());
+    rewrite::walk(old, |new, mut node| {
+        node.map_regions(|region| walk(region, cx, rule));
+        let count = counts[new.old().index()];
+        Rewriter { cx, new, rule, depth: 0, loc: node.loc.clone(), uses: &mut uses }.rewrite_old(node, count)
+    })
 }
 
 /// Dimensions `a..b` of one shape and `c..d` of another that hold the same elements in row-major order.
@@ -128,50 +97,20 @@ pub(crate) fn regrouped(from: &[usize], to: &[usize], dims: &[usize]) -> Option<
     Some(result)
 }
 
-/// Takes a node out of a function that is going to be dropped.
-pub(crate) fn take_node(func: &mut Func, id: NodeId) -> Node {
-    let empty = Node {
-        op: Op::Parameter(u32::MAX),
-        operands: SmallVec::new(),
-        types: SmallVec::new(),
-        loc: Loc::UNKNOWN,
-        name: None,
-    };
-    std::mem::replace(func.node_mut(id), empty)
-}
-
-/// The new value of an old one.
-pub(crate) fn mapped(map: &[Values], v: Value) -> Value {
-    map[v.node.index()][v.result as usize]
-}
-
-/// Gives a rebuilt function the inputs and outputs of the old one.
-pub(crate) fn set_signature(func: &mut Func, inputs: Vec<Input>, outputs: Vec<Output>, map: impl Fn(Value) -> Value) {
-    func.inputs = inputs.into_iter().map(|i| Input { node: map(i.node.into()).node, ..i }).collect();
-    func.outputs = outputs.into_iter().map(|o| Output { value: map(o.value), ..o }).collect();
-}
-
 impl Rewriter<'_> {
     fn rewrite_old(&mut self, node: Node, uses: u32) -> Values {
         self.cx.work += 1;
-        self.loc = node.loc.clone();
-        let first_new = self.func.nodes().len();
         if node.types.len() == 1
             && !matches!(node.op, Op::Parameter(_))
             && let Some(v) = (self.rule)(self, &node)
         {
             debug_assert_eq!(self.ty(v), &node.types[0], "a rewrite of `{}` keeps the type", node.op.name());
             self.uses[v.node.index()] += uses;
-            if let Some(name) = node.name
-                && v.node.index() >= first_new
-            {
-                self.func.node_mut(v.node).name.get_or_insert(name);
-            }
+            self.new.hand_on_name(node.name, v);
             return smallvec![v];
         }
-        let id = self.func.push_raw(node);
         self.uses.push(uses);
-        self.func.results(id).collect()
+        self.new.keep(node)
     }
 
     /// Appends a node (or what it rewrites to) at the place of the node being rewritten. `None` when the operands do not
@@ -197,7 +136,7 @@ impl Rewriter<'_> {
                 return v;
             }
         }
-        let id = self.func.push_raw(node);
+        let id = self.new.push_raw(node);
         self.uses.push(0);
         Some(id.into())
     }
@@ -214,7 +153,7 @@ impl Rewriter<'_> {
 
     /// The node that computes a value.
     pub fn def(&self, v: Value) -> &Node {
-        self.func.node(v.node)
+        self.new.node(v.node)
     }
     /// The operator that computes a value, with its operands.
     pub fn op(&self, v: Value) -> (&Op, &[Value]) {
@@ -223,7 +162,7 @@ impl Rewriter<'_> {
     }
     /// The type of a value.
     pub fn ty(&self, v: Value) -> &TensorType {
-        self.func.ty(v)
+        self.new.ty(v)
     }
     /// The element type of a value.
     pub fn dtype(&self, v: Value) -> DType {
@@ -240,7 +179,7 @@ impl Rewriter<'_> {
 
     /// Appends a constant.
     pub fn constant(&mut self, t: Tensor) -> Value {
-        let v = self.func.constant(t, self.loc.clone());
+        let v = self.new.constant(t, self.loc.clone());
         self.uses.push(0);
         v
     }

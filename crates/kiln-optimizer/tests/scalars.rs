@@ -147,8 +147,9 @@ impl Table {
             for (i, (e, f)) in expected.iter().zip(&found).enumerate() {
                 if let Some(d) = difference(e, f, Tolerance::Bits) {
                     let outputs = vec![self.f.outputs[i].clone()];
-                    let before = self.f.extract(outputs, kiln_ir::UnusedInputs::Keep);
-                    let after = done.func.extract(vec![done.func.outputs[i].clone()], kiln_ir::UnusedInputs::Keep);
+                    let before = self.f.clone().with_outputs(outputs, kiln_ir::UnusedInputs::Keep);
+                    let after =
+                        done.func.clone().with_outputs(vec![done.func.outputs[i].clone()], kiln_ir::UnusedInputs::Keep);
                     let text = |f: &Func| kiln_ir::text::print(f);
                     panic!("{what}, {pass}: {d}\nbefore:\n{}\nafter:\n{}", text(&before), text(&after));
                 }
@@ -198,7 +199,7 @@ fn two_operators() {
                 }
             }
             let outputs = u.f.outputs.clone();
-            u.f = u.f.extract(outputs, kiln_ir::UnusedInputs::Keep);
+            u.f = u.f.with_outputs(outputs, kiln_ir::UnusedInputs::Keep);
             let logs = u.check(&format!("{dtype}, portion {k}"));
             rules.extend(logs.iter().flat_map(|l| &l.runs).flat_map(|r| r.rules.keys().copied()));
         }

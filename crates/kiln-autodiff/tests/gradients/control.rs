@@ -200,9 +200,9 @@ fn users_move_to_the_saving_loop() {
     let ct = g.add_input("ct", vec3(), InputKind::Feed, Loc::UNKNOWN);
     let (y, x) = (g.outputs[0].value, Value::from(g.inputs[0].node));
     let d = kiln_autodiff::vjp_with(&mut g, &[(y, ct)], &[x]).unwrap();
-    let inputs: Vec<_> = g.inputs.iter().map(kiln_autodiff::rebuild::NewInput::of).collect();
+    let inputs: Vec<_> = g.inputs.iter().map(kiln_ir::NewInput::of).collect();
     let count = |roots: &[Value]| {
-        let e = kiln_autodiff::rebuild::extract(&g, "x", &inputs, roots, &d.replaced);
+        let e = g.extract("x", &inputs, roots, &d.replaced);
         e.func.nodes().iter().filter(|n| matches!(n.op, Op::While { .. })).count()
     };
     // With the gradient: the saving loop serves the value as well. Without: the plain loop.

@@ -17,13 +17,7 @@ type Results = SmallVec<[Var; 1]>;
 impl Emitter<'_> {
     /// The results of a nested function for arguments in the compute types of its parameters, in compute types.
     pub fn nested(&mut self, f: &Func, args: &[Var]) -> Emit<Vec<Var>> {
-        let mut needed = vec![false; f.nodes().len()];
-        f.outputs.iter().for_each(|o| needed[o.value.node.index()] = true);
-        for (id, node) in f.iter().rev() {
-            if needed[id.index()] {
-                node.operands.iter().for_each(|v| needed[v.node.index()] = true);
-            }
-        }
+        let needed = f.live_nodes();
         let mut values: Vec<Results> = Vec::with_capacity(needed.len());
         for (id, node) in f.iter() {
             if !needed[id.index()] {

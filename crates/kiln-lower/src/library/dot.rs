@@ -2,7 +2,7 @@
 
 use super::layout;
 use kiln_ir::op::{Axes, DotDims};
-use kiln_ir::rewrite::Rebuild;
+use kiln_ir::rewrite::New;
 use kiln_ir::{Diagnostic, Func, Node, Op, Shape, Value};
 use kiln_program::call::{BatchDim, DotParams};
 use smallvec::SmallVec;
@@ -113,20 +113,20 @@ pub(super) fn params(func: &Func, node: &Node, dims: &DotDims) -> DotParams {
 
 /// When the contracted dimensions cannot be walked with one stride per operand, transposes both operands to
 /// `[batch..., free..., contracted...]` and `[batch..., contracted..., free...]` with the contraction merged.
-pub(super) fn make_contraction_linear(new: &mut Rebuild, node: &mut Node) -> Result<(), Diagnostic> {
+pub(super) fn make_contraction_linear(new: &mut New, node: &mut Node) -> Result<(), Diagnostic> {
     let Op::DotGeneral(dims) = &node.op else { return Ok(()) };
-    if contraction(new.func(), node, dims).len() <= 1 {
+    if contraction(new, node, dims).len() <= 1 {
         return Ok(());
     }
     let dims = dims.clone();
     let mut side = |v: Value, batch: &Axes, contract: &Axes, last: bool| -> Result<(Value, usize), Diagnostic> {
-        let (sizes, _) = layout(new.func(), v);
+        let (sizes, _) = layout(new, v);
         let free = free_axes(sizes.len(), batch, contract);
         let order: Axes = match last {
             true => batch.iter().chain(&free).chain(contract).copied().collect(),
             false => batch.iter().chain(contract).chain(&free).copied().collect(),
         };
-        let v = new.push1(Op::Transpose(order), &[v])?;
+        let v = new.push1(Op::Transpose(order), &[v], node.loc.clone())?;
         let product: usize = contract.iter().map(|&d| sizes[d]).product();
         let pick = |axes: &Axes| axes.iter().map(|&d| sizes[d]).collect::<Vec<_>>();
         let shape = match last {
@@ -134,7 +134,7 @@ pub(super) fn make_contraction_linear(new: &mut Rebuild, node: &mut Node) -> Res
             false => [pick(batch), vec![product], pick(&free)].concat(),
         };
         let at = if last { shape.len() - 1 } else { batch.len() };
-        Ok((new.push1(Op::Reshape(Shape::from(shape)), &[v])?, at))
+        Ok((new.push1(Op::Reshape(Shape::from(shape)), &[v], node.loc.clone())?, at))
     };
     let (lhs, l) = side(node.operands[0], &dims.lhs_batch, &dims.lhs_contract, true)?;
     let (rhs, r) = side(node.operands[1], &dims.rhs_batch, &dims.rhs_contract, false)?;

@@ -5,12 +5,13 @@
 //! - state that a loop hands on unchanged is the initial value, behind the loop and, when constant, inside it;
 //! - arguments of branches that are constant become constants of the branches.
 
-use super::inline::splice;
-use crate::context::{Cx, use_counts};
+use crate::context::Cx;
+use crate::nested::{Known, bind};
 use crate::options::Level;
-use crate::rewrite::{Values, contains, mapped, set_signature, take_node};
+use crate::pass::Pass;
 use crate::structural::same_func;
-use kiln_ir::{DType, Func, Node, NodeId, Op, Shape, Tensor, UnaryOp, Value};
+use kiln_ir::rewrite::{Values, walk};
+use kiln_ir::{DType, Func, Node, Op, Tensor, UnaryOp, Value};
 use smallvec::{SmallVec, smallvec};
 
 /// Larger constants stay arguments: every copy of a constant is stored.
@@ -19,56 +20,20 @@ const MAX_BYTES: usize = 1024;
 const MAX_CONDITION: usize = 64;
 
 /// See the module.
-pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    if contains(&func, |op| matches!(op, Op::While { .. } | Op::If { .. } | Op::Case { .. })) {
-        rewrite(func, cx)
-    } else {
-        func
-    }
-}
+pub(crate) const PASS: Pass =
+    Pass::new("control_flow", rewrite).on(|op| matches!(op, Op::While { .. } | Op::If { .. } | Op::Case { .. }));
 
-fn rewrite(mut old: Func, cx: &mut Cx) -> Func {
-    let mut new = Func::new(old.name.clone());
-    let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
-    let used = used_results(&old);
-    for i in 0..old.nodes().len() {
+fn rewrite(old: Func, cx: &mut Cx) -> Func {
+    let used = old.used_results(|n| !n.op.regions().is_empty());
+    walk(old, |new, node| {
         cx.work += 1;
-        let mut node = take_node(&mut old, NodeId(i as u32));
-        for v in &mut node.operands {
-            *v = mapped(&map, *v);
+        let used = &used[new.old().index()];
+        match &node.op {
+            Op::While { .. } => while_loop(new, node, used, cx),
+            Op::If { .. } | Op::Case { .. } => branches(new, node, used, cx),
+            _ => new.keep(node),
         }
-        let values = match &node.op {
-            Op::While { .. } => while_loop(&mut new, node, &used[i], cx),
-            Op::If { .. } | Op::Case { .. } => branches(&mut new, node, &used[i], cx),
-            _ => {
-                let id = new.push_raw(node);
-                new.results(id).collect()
-            }
-        };
-        map.push(values);
-    }
-    set_signature(&mut new, old.inputs, old.outputs, |v| mapped(&map, v));
-    new
-}
-
-/// Which results of loops and branches are used. Other nodes have an empty entry.
-fn used_results(f: &Func) -> Vec<SmallVec<[bool; 4]>> {
-    let control = |n: &Node| if n.op.regions().is_empty() { 0 } else { n.types.len() };
-    let mut used: Vec<SmallVec<[bool; 4]>> = f.nodes().iter().map(|n| smallvec![false; control(n)]).collect();
-    let operands = f.nodes().iter().flat_map(|n| &n.operands).copied();
-    for v in operands.chain(f.outputs.iter().map(|o| o.value)) {
-        if let Some(flag) = used[v.node.index()].get_mut(v.result as usize) {
-            *flag = true;
-        }
-    }
-    used
-}
-
-/// A constant, possibly broadcast, as it can be written again in another function.
-#[derive(Clone)]
-struct Known {
-    value: Tensor,
-    broadcast: Option<Shape>,
+    })
 }
 
 fn known(f: &Func, v: Value) -> Option<Known> {
@@ -86,54 +51,9 @@ fn known(f: &Func, v: Value) -> Option<Known> {
     }
 }
 
-/// Puts constants in the place of parameters. Outputs that are such a parameter stay that, if asked for.
-fn bind(mut old: Func, values: &[Option<Known>], keep_outputs: bool) -> Func {
-    let mut new = Func::new(old.name.clone());
-    let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
-    let mut parameters: Vec<Option<NodeId>> = vec![None; old.nodes().len()];
-    for i in 0..old.nodes().len() {
-        let mut node = take_node(&mut old, NodeId(i as u32));
-        for v in &mut node.operands {
-            *v = mapped(&map, *v);
-        }
-        let parameter = match node.op {
-            Op::Parameter(p) => Some(p as usize),
-            _ => None,
-        };
-        let loc = node.loc.clone();
-        let id = new.push_raw(node);
-        map.push(new.results(id).collect());
-        let Some(p) = parameter else { continue };
-        parameters[i] = Some(id);
-        if let Some(k) = &values[p] {
-            let mut v = new.constant(k.value.clone(), loc.clone());
-            if let Some(shape) = &k.broadcast {
-                let op = Op::BroadcastInDim { shape: shape.clone(), dims: SmallVec::new() };
-                let types = new.node(id).types.clone();
-                v = new.push_raw(Node { op, operands: smallvec![v], types, loc, name: None }).into();
-            }
-            map[i] = smallvec![v];
-        }
-    }
-    let inputs = std::mem::take(&mut old.inputs);
-    let outputs = std::mem::take(&mut old.outputs);
-    set_signature(&mut new, inputs, Vec::new(), |v| parameters[v.node.index()].unwrap_or(v.node).into());
-    new.outputs = outputs
-        .into_iter()
-        .map(|mut o| {
-            o.value = match parameters[o.value.node.index()] {
-                Some(id) if keep_outputs => id.into(),
-                _ => mapped(&map, o.value),
-            };
-            o
-        })
-        .collect();
-    new
-}
-
 /// Per input: whether a node of the function uses it.
 fn used_inputs(f: &Func) -> SmallVec<[bool; 8]> {
-    let mut uses = use_counts(f);
+    let mut uses = f.use_counts();
     for o in &f.outputs {
         uses[o.value.node.index()] -= 1;
     }
@@ -204,7 +124,7 @@ fn branches(new: &mut Func, mut node: Node, used_results: &[bool], cx: &mut Cx) 
     if let Some(taken) = taken_branch(new, &node, cx) {
         let branch = std::mem::take(node.op.regions_mut()[taken]);
         let branch = rewrite(branch, cx);
-        return splice(new, branch, &node.operands[1..], None);
+        return new.splice(branch, &node.operands[1..], None);
     }
     swap_negated(new, &mut node, cx);
     let mut constants: Vec<Option<Known>> = node.operands[1..].iter().map(|v| known(new, *v)).collect();

@@ -4,17 +4,15 @@
 //! - a convolution with 1x1 windows, without strides, padding and groups is a `dot_general`, when the result needs no
 //!   transpose.
 
-use crate::context::Cx;
 use crate::options::Level;
-use crate::rewrite::{Rewriter, Sizes, inverse, sizes_of, walk_where};
+use crate::pass::Pass;
+use crate::rewrite::{Rewriter, Sizes, inverse, sizes_of};
 use kiln_ir::op::{ConvDims, DotDims};
-use kiln_ir::{Func, Node, Op, TensorType, Value};
+use kiln_ir::{Node, Op, TensorType, Value};
 use smallvec::smallvec;
 
 /// See the module.
-pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    walk_where(func, cx, |op| matches!(op, Op::Convolution(_)), rule)
-}
+pub(crate) const PASS: Pass = Pass::of_rules("convolution", rule).on(|op| matches!(op, Op::Convolution(_)));
 
 fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     match &node.op {

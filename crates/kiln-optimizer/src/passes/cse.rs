@@ -5,33 +5,25 @@
 
 use crate::context::Cx;
 use crate::options::Level;
-use crate::rewrite::{Values, mapped, set_signature, take_node};
+use crate::pass::Pass;
 use crate::structural::{hash_op, same_op};
+use kiln_ir::rewrite::walk;
 use kiln_ir::{Func, Node, NodeId, Op};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// See the module.
-pub(crate) fn run(mut old: Func, cx: &mut Cx) -> Func {
-    let mut new = Func::new(old.name.clone());
-    new.reserve(old.nodes().len());
-    let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
+pub(crate) const PASS: Pass = Pass::new("cse", run);
+
+fn run(old: Func, cx: &mut Cx) -> Func {
     // Nodes of the new function by hash. Only looked up, never iterated.
     let mut seen: HashMap<u64, SmallVec<[NodeId; 1]>> = HashMap::with_capacity(old.nodes().len());
-    for i in 0..old.nodes().len() {
+    walk(old, |new, mut node| {
         cx.work += 1;
-        let mut node = take_node(&mut old, NodeId(i as u32));
-        for v in &mut node.operands {
-            *v = mapped(&map, *v);
-        }
-        for region in node.op.regions_mut() {
-            *region = run(std::mem::take(region), cx);
-        }
+        node.map_regions(|region| run(region, cx));
         if matches!(node.op, Op::Parameter(_) | Op::OptimizationBarrier) {
-            let id = new.push_raw(node);
-            map.push(new.results(id).collect());
-            continue;
+            return new.keep(node);
         }
         let bucket = seen.entry(hash(&node)).or_default();
         let twin = bucket.iter().copied().find(|&id| same(new.node(id), &node));
@@ -48,10 +40,8 @@ pub(crate) fn run(mut old: Func, cx: &mut Cx) -> Func {
                 id
             }
         };
-        map.push(new.results(id).collect());
-    }
-    set_signature(&mut new, old.inputs, old.outputs, |v| mapped(&map, v));
-    new
+        new.results(id).collect()
+    })
 }
 
 fn hash(node: &Node) -> u64 {

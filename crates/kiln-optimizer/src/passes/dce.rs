@@ -1,17 +1,20 @@
-//! `dce`: what no output needs goes: nodes, state of loops, arguments and results of branches, tensors of sorts and reductions. The inputs of the
-//! function itself stay, used or not: they are its signature.
+//! `dce`: what no output needs goes: nodes, state of loops, arguments and results of branches, tensors of sorts and reductions.
+//! The inputs of the function itself stay, used or not: they are its signature.
 
 use crate::context::Cx;
 use crate::options::Level;
-use crate::rewrite::take_node;
-use kiln_ir::{Func, Input, Node, NodeId, Op, Output, Value};
+use crate::pass::Pass;
+use kiln_ir::rewrite::{Values, walk};
+use kiln_ir::{Func, Node, NodeId, Op, Value};
 use smallvec::{SmallVec, smallvec};
 
 /// One flag per input, output or result.
 type Flags = SmallVec<[bool; 8]>;
 
 /// See the module.
-pub(crate) fn run(mut func: Func, cx: &mut Cx) -> Func {
+pub(crate) const PASS: Pass = Pass::new("dce", run);
+
+fn run(mut func: Func, cx: &mut Cx) -> Func {
     let mut live: Vec<Flags> = func.nodes().iter().map(|n| smallvec![false; n.types.len()]).collect();
     let mut kept: Vec<bool> = vec![false; live.len()];
     for o in &func.outputs {
@@ -24,6 +27,8 @@ pub(crate) fn run(mut func: Func, cx: &mut Cx) -> Func {
         let node = func.node_mut(NodeId(i as u32));
         let used = live[i].contains(&true);
         if !matches!(node.op, Op::Parameter(_)) && !used && cx.fire("unused node", Level::Exact) {
+            // Nor does it use anything.
+            node.operands.clear();
             continue;
         }
         kept[i] = true;
@@ -37,9 +42,7 @@ pub(crate) fn run(mut func: Func, cx: &mut Cx) -> Func {
                 _ => None,
             };
         }
-        for region in node.op.regions_mut() {
-            *region = run(std::mem::take(region), cx);
-        }
+        node.map_regions(|region| run(region, cx));
         for v in &node.operands {
             live[v.node.index()][v.result as usize] = true;
         }
@@ -47,29 +50,24 @@ pub(crate) fn run(mut func: Func, cx: &mut Cx) -> Func {
     compact(func, &kept, &renumbered)
 }
 
-/// Copies the kept nodes; results move to the places that are left.
-fn compact(mut old: Func, kept: &[bool], renumbered: &[Option<Flags>]) -> Func {
-    let mut new = Func::new(old.name.clone());
-    new.reserve(kept.iter().filter(|k| **k).count());
-    let mut ids = vec![NodeId(u32::MAX); kept.len()];
-    let moved = |ids: &[NodeId], v: Value| {
-        let result = match &renumbered[v.node.index()] {
-            None => v.result,
-            Some(flags) => flags[..v.result as usize].iter().filter(|k| **k).count() as u32,
-        };
-        Value { node: ids[v.node.index()], result }
-    };
-    for i in 0..kept.len() {
-        if kept[i] {
-            let mut node = take_node(&mut old, NodeId(i as u32));
-            for v in &mut node.operands {
-                *v = moved(&ids, *v);
-            }
-            ids[i] = new.push_raw(node);
+/// Moves the kept nodes; results move to the places that are left.
+fn compact(old: Func, kept: &[bool], renumbered: &[Option<Flags>]) -> Func {
+    walk(old, |new, node| {
+        let at = new.old().index();
+        if !kept[at] {
+            return Values::new();
         }
-    }
-    crate::rewrite::set_signature(&mut new, old.inputs, old.outputs, |v| moved(&ids, v));
-    new
+        let values = new.keep(node);
+        let Some(flags) = &renumbered[at] else { return values };
+        // What stands for a result that went is never asked for.
+        let mut next = 0;
+        (flags.iter())
+            .map(|&stays| {
+                next += usize::from(stays);
+                values[next.max(1) - 1]
+            })
+            .collect()
+    })
 }
 
 fn retain<T, A: smallvec::Array<Item = T>>(items: &mut SmallVec<A>, keep: &[bool]) {
@@ -205,39 +203,8 @@ fn trim_fold(node: &mut Node, live: &[bool], between: usize, cx: &mut Cx) -> Opt
 }
 
 /// A nested function with only these inputs and outputs, and the nodes they need.
-pub(super) fn with_signature(mut old: Func, inputs: &[bool], outputs: &[bool]) -> Func {
-    let wanted: Vec<Output> = old.outputs.drain(..).zip(outputs).filter(|(_, keep)| **keep).map(|(o, _)| o).collect();
-    let mut live = vec![false; old.nodes().len()];
-    wanted.iter().for_each(|o| live[o.value.node.index()] = true);
-    for (id, node) in old.iter().rev() {
-        if live[id.index()] {
-            node.operands.iter().for_each(|v| live[v.node.index()] = true);
-        }
-    }
-    for i in &old.inputs {
-        live[i.node.index()] = false;
-    }
-    let mut new = Func::new(old.name.clone());
-    let mut ids = vec![NodeId(u32::MAX); live.len()];
-    let kept: Vec<Input> = old.inputs.drain(..).zip(inputs).filter(|(_, keep)| **keep).map(|(i, _)| i).collect();
-    for mut input in kept {
-        let mut node = take_node(&mut old, input.node);
-        node.op = Op::Parameter(new.inputs.len() as u32);
-        let id = new.push_raw(node);
-        ids[input.node.index()] = id;
-        input.node = id;
-        new.inputs.push(input);
-    }
-    for i in 0..live.len() {
-        if live[i] {
-            let mut node = take_node(&mut old, NodeId(i as u32));
-            for v in &mut node.operands {
-                v.node = ids[v.node.index()];
-            }
-            ids[i] = new.push_raw(node);
-        }
-    }
-    let moved = |v: Value| Value { node: ids[v.node.index()], ..v };
-    new.outputs = wanted.into_iter().map(|o| Output { value: moved(o.value), ..o }).collect();
-    new
+fn with_signature(mut old: Func, inputs: &[bool], outputs: &[bool]) -> Func {
+    let mut keep = outputs.iter();
+    old.outputs.retain(|_| keep.next().is_some_and(|k| *k));
+    old.with_inputs(inputs)
 }

@@ -8,17 +8,15 @@
 //! Batch and free dimensions are not merged: that would put reshapes between a product and what is fused to it, and a
 //! kernel sees from the strides which of them are one.
 
-use crate::context::Cx;
 use crate::lit::Lit;
 use crate::options::Level;
-use crate::rewrite::{Rewriter, Sizes, is_ascending, sizes_of, walk_where};
+use crate::pass::Pass;
+use crate::rewrite::{Rewriter, Sizes, is_ascending, sizes_of};
 use kiln_ir::op::{Axes, DotDims};
-use kiln_ir::{BinaryOp, Func, Node, Op, TensorType, Value};
+use kiln_ir::{BinaryOp, Node, Op, TensorType, Value};
 
 /// See the module.
-pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    walk_where(func, cx, |op| matches!(op, Op::DotGeneral(_)), rule)
-}
+pub(crate) const PASS: Pass = Pass::of_rules("dot", rule).on(|op| matches!(op, Op::DotGeneral(_)));
 
 fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     match &node.op {

@@ -5,19 +5,18 @@
 //! - Other operators on constants are computed when the result is not much larger than the operands. Broadcasts and
 //!   counters (`iota`) are never written out: they cost nothing where they are used.
 
-use crate::context::{Cx, count_nodes};
+use crate::context::count_nodes;
 use crate::options::Level;
-use crate::rewrite::{Rewriter, elements, numel, walk};
-use kiln_ir::{Func, Node, Op, Tensor, Value};
+use crate::pass::Pass;
+use crate::rewrite::{Rewriter, elements, numel};
+use kiln_ir::{Node, Op, Tensor, Value};
 use smallvec::SmallVec;
 
 /// A folded constant may be this much larger than the constants it comes from.
 const GROWTH_BYTES: usize = 256;
 
 /// See the module.
-pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    walk(func, cx, rule)
-}
+pub(crate) const PASS: Pass = Pass::of_rules("fold_constants", rule);
 
 fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     if node.operands.is_empty() || !foldable(&node.op) {

@@ -6,7 +6,9 @@
 
 use crate::context::Cx;
 use crate::options::Level;
-use crate::rewrite::{Values, contains, mapped, numel, set_signature, take_node};
+use crate::pass::Pass;
+use crate::rewrite::numel;
+use kiln_ir::rewrite::walk;
 use kiln_ir::{BinaryOp, Func, InputKind, Node, NodeId, Op, Output, OutputKind, UnaryOp, Value};
 use smallvec::smallvec;
 
@@ -14,32 +16,21 @@ use smallvec::smallvec;
 const SMALL: usize = 1024;
 
 /// See the module.
-pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    if contains(&func, |op| matches!(op, Op::While { .. })) { rewrite(func, cx) } else { func }
-}
+pub(crate) const PASS: Pass = Pass::new("licm", rewrite).on(|op| matches!(op, Op::While { .. }));
 
-fn rewrite(mut old: Func, cx: &mut Cx) -> Func {
-    let mut new = Func::new(old.name.clone());
-    let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
-    for i in 0..old.nodes().len() {
+fn rewrite(old: Func, cx: &mut Cx) -> Func {
+    walk(old, |new, mut node| {
         cx.work += 1;
-        let mut node = take_node(&mut old, NodeId(i as u32));
-        for v in &mut node.operands {
-            *v = mapped(&map, *v);
-        }
         // Inner loops first: what leaves them may leave this one too.
-        for region in node.op.regions_mut() {
-            *region = rewrite(std::mem::take(region), cx);
-        }
+        node.map_regions(|region| rewrite(region, cx));
         let results = node.types.len();
         if matches!(node.op, Op::While { .. }) {
-            hoist(&mut new, &mut node, cx);
+            hoist(new, &mut node, cx);
         }
-        let id = new.push_raw(node);
-        map.push(new.results(id).take(results).collect());
-    }
-    set_signature(&mut new, old.inputs, old.outputs, |v| mapped(&map, v));
-    new
+        let mut values = new.keep(node);
+        values.truncate(results);
+        values
+    })
 }
 
 /// What a node costs each time.
@@ -133,7 +124,7 @@ fn hoist(outer: &mut Func, node: &mut Node, cx: &mut Cx) {
     if roots.is_empty() {
         return;
     }
-    let values = copy_out(outer, body, &node.operands, &roots);
+    let values = outer.inline_values(body, &node.operands, &roots.iter().map(|r| (*r).into()).collect::<Vec<_>>());
     let Op::While { cond, body } = &mut node.op else { return };
     let root_nodes: Vec<Node> = roots.iter().map(|r| body.node(*r).clone()).collect();
     for (i, root) in root_nodes.iter().enumerate() {
@@ -185,30 +176,6 @@ fn roots(body: &Func, invariant: &[Option<Cost>]) -> Vec<NodeId> {
     roots
 }
 
-/// Copies the roots and what they come from to the outer function; gives the values of the roots.
-fn copy_out(outer: &mut Func, body: &Func, initial: &[Value], roots: &[NodeId]) -> Vec<Value> {
-    let mut wanted = vec![false; body.nodes().len()];
-    roots.iter().for_each(|r| wanted[r.index()] = true);
-    for (id, node) in body.iter().rev() {
-        if wanted[id.index()] {
-            node.operands.iter().for_each(|v| wanted[v.node.index()] = true);
-        }
-    }
-    let mut map: Vec<Option<Value>> = vec![None; body.nodes().len()];
-    for (id, node) in body.iter().filter(|(id, _)| wanted[id.index()]) {
-        let value = match node.op {
-            Op::Parameter(i) => initial[i as usize],
-            _ => {
-                let operands =
-                    node.operands.iter().map(|v| map[v.node.index()].expect("operands come first")).collect();
-                outer.push_raw(Node { operands, ..node.clone() }).into()
-            }
-        };
-        map[id.index()] = Some(value);
-    }
-    roots.iter().map(|r| map[r.index()].expect("roots are wanted")).collect()
-}
-
 fn add_input(f: &mut Func, like: &Node, number: usize) -> Value {
     let base = like.name.as_deref().unwrap_or("invariant");
     let mut name = format!("{base}.{number}");
@@ -220,31 +187,24 @@ fn add_input(f: &mut Func, like: &Node, number: usize) -> Value {
 
 /// The body with parameters in the place of the roots.
 fn replace_roots(mut old: Func, roots: &[NodeId]) -> Func {
-    let mut new = Func::new(old.name.clone());
+    let mut new = Func::new(std::mem::take(&mut old.name));
     // Declared next to the old inputs and outputs, so that names stay unique and parameters are numbered after them.
     new.inputs = std::mem::take(&mut old.inputs);
     new.outputs = std::mem::take(&mut old.outputs);
+    let old_inputs = new.inputs.len();
     let parameters: Vec<Value> = roots.iter().enumerate().map(|(i, r)| add_input(&mut new, old.node(*r), i)).collect();
-    let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
-    let mut next = 0;
-    for i in 0..old.nodes().len() {
-        if roots.get(next) == Some(&NodeId(i as u32)) {
-            map.push(smallvec![parameters[next]]);
-            next += 1;
-            continue;
+    let mut rest = roots.iter().zip(&parameters).peekable();
+    let map = new.append(old.into_nodes().into_iter().map(Some), |new, node| {
+        match rest.next_if(|(root, _)| **root == new.old()) {
+            Some((_, parameter)) => smallvec![*parameter],
+            None => new.keep(node),
         }
-        let mut node = take_node(&mut old, NodeId(i as u32));
-        for v in &mut node.operands {
-            *v = mapped(&map, *v);
-        }
-        let id = new.push_raw(node);
-        map.push(new.results(id).collect());
-    }
-    let old_inputs = new.inputs.len() - parameters.len();
+    });
+    let mapped = |v: Value| map[v.node.index()][v.result as usize];
     for input in &mut new.inputs[..old_inputs] {
-        input.node = mapped(&map, input.node.into()).node;
+        input.node = mapped(input.node.into()).node;
     }
-    new.outputs.iter_mut().for_each(|o| o.value = mapped(&map, o.value));
+    new.outputs.iter_mut().for_each(|o| o.value = mapped(o.value));
     for (input, v) in new.inputs[old_inputs..].iter().zip(&parameters) {
         new.outputs.push(Output { name: input.name.clone(), value: *v, kind: OutputKind::Fetch });
     }

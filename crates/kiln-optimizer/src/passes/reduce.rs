@@ -4,19 +4,17 @@
 //! - reductions of reductions merge; reductions of broadcasts shrink;
 //! - windows that tile are reductions of a reshape.
 
-use crate::context::Cx;
 use crate::lit::{Lit, exact_int_limit, is_identity};
 use crate::options::Level;
-use crate::rewrite::{Rewriter, Sizes, elements, regrouped, sizes_of, walk_where};
+use crate::pass::Pass;
+use crate::rewrite::{Rewriter, Sizes, elements, regrouped, sizes_of};
 use kiln_ir::op::{Axes, Reducer, Window};
-use kiln_ir::{BinaryOp, Dim, Func, Node, Op, TensorType, Value};
+use kiln_ir::{BinaryOp, Dim, Node, Op, TensorType, Value};
 use smallvec::smallvec;
 
 /// See the module.
-pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    let reduces = |op: &Op| matches!(op, Op::Reduce { .. } | Op::ReduceWindow { .. } | Op::ArgReduce { .. });
-    walk_where(func, cx, reduces, rule)
-}
+pub(crate) const PASS: Pass = Pass::of_rules("reduce", rule)
+    .on(|op| matches!(op, Op::Reduce { .. } | Op::ReduceWindow { .. } | Op::ArgReduce { .. }));
 
 fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let x = &node.operands;

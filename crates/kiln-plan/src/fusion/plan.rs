@@ -22,23 +22,9 @@ pub(super) fn plan(func: &Func, options: &FusionOptions) -> FusionPlan {
     p.finish()
 }
 
-/// The nodes that outputs depend on.
-fn needed(func: &Func) -> Vec<bool> {
-    let mut live = vec![false; func.nodes().len()];
-    for o in &func.outputs {
-        live[o.value.node.index()] = true;
-    }
-    for (id, node) in func.iter().rev() {
-        if live[id.index()] {
-            node.operands.iter().for_each(|v| live[v.node.index()] = true);
-        }
-    }
-    live
-}
-
 /// Every node its own group; inline nodes go along with their users.
 fn singletons(func: &Func) -> FusionPlan {
-    let live = needed(func);
+    let live = func.live_nodes();
     let mut groups = Vec::new();
     for (id, node) in func.iter() {
         if !live[id.index()] || matches!(node.op, Op::Parameter(_) | Op::Constant(_)) {
@@ -82,7 +68,7 @@ const STEP: u64 = 1 << 32;
 impl<'f> Planner<'f> {
     fn new(func: &'f Func, options: &FusionOptions) -> Planner<'f> {
         let n = func.nodes().len();
-        let live = needed(func);
+        let live = func.live_nodes();
         let mut users = vec![SmallVec::new(); n];
         let mut fetched = vec![false; n];
         for (id, node) in func.iter().filter(|(id, _)| live[id.index()]) {

@@ -151,7 +151,7 @@ impl<'o> Writer<'o> {
 
     /// Writes the nodes that a function's outputs need, its inputs being `args`; gives its outputs.
     pub(super) fn body(&mut self, func: &Func, args: Vec<Val>) -> Written<Vec<Val>> {
-        let needed = needed(func);
+        let needed = func.live_nodes();
         let mut scope = Scope { func, values: vec![Vec::new(); func.nodes().len()] };
         for (id, node) in func.iter() {
             if !needed[id.index()] {
@@ -365,16 +365,4 @@ impl<'o> Writer<'o> {
     pub(super) fn unsupported<T>(&self, node: &Node, what: impl Into<String>) -> Written<T> {
         Err(WriteError::Unsupported { op: node.op.name().to_owned(), what: what.into(), loc: node.loc.clone() })
     }
-}
-
-/// Which nodes the outputs need.
-fn needed(func: &Func) -> Vec<bool> {
-    let mut needed = vec![false; func.nodes().len()];
-    func.outputs.iter().for_each(|o| needed[o.value.node.index()] = true);
-    for (id, node) in func.iter().rev() {
-        if needed[id.index()] {
-            node.operands.iter().for_each(|v| needed[v.node.index()] = true);
-        }
-    }
-    needed
 }

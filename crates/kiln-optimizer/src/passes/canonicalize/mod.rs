@@ -9,17 +9,15 @@
 mod scalar;
 mod shape;
 
-use crate::context::Cx;
 use crate::lit::Lit;
 use crate::options::Level;
-use crate::rewrite::{Rewriter, numel, walk};
+use crate::pass::Pass;
+use crate::rewrite::{Rewriter, numel};
 use kiln_ir::op::CompareDirection;
-use kiln_ir::{BinaryOp, Func, Node, Op, Tensor, UnaryOp, Value};
+use kiln_ir::{BinaryOp, Node, Op, Tensor, UnaryOp, Value};
 
 /// See the module.
-pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    walk(func, cx, rule)
-}
+pub(crate) const PASS: Pass = Pass::of_rules("canonicalize", rule);
 
 fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     if let Some(v) = no_elements(rw, node) {

@@ -1,7 +1,8 @@
 //! Short names for making nodes.
 
-use crate::rewrite::{Values, sizes_of};
+use crate::rewrite::sizes_of;
 use kiln_ir::op::{Axes, CompareDirection};
+use kiln_ir::rewrite::Values;
 use kiln_ir::{BinaryOp, DType, Diagnostic, Dim, Func, Loc, Op, Shape, Tensor, TensorType, UnaryOp, Value};
 use smallvec::{SmallVec, smallvec};
 use std::collections::BTreeMap;

@@ -21,16 +21,16 @@ mod region;
 mod signature;
 
 use crate::context::Cx;
+use crate::pass::Pass;
 use build::{Build, Pair, internal};
 use kiln_ir::op::{FftKind, Reducer, ScatterUpdate};
 use kiln_ir::{DType, Diagnostic, Diagnostics, Func, MiniFormat, Node, Op, Tensor, TensorType, UnaryOp, Value};
 use smallvec::{SmallVec, smallvec};
 
-/// See the module.
-///
-/// # Errors
-/// An operator that has no form on legal types (code `optimize.legalize`).
-pub(crate) fn run(func: Func, cx: &mut Cx) -> Result<Func, Diagnostics> {
+/// See the module. Refuses operators that have no form on legal types (code `optimize.legalize`).
+pub(crate) const PASS: Pass = Pass::fallible("legalize", run);
+
+fn run(func: Func, cx: &mut Cx) -> Result<Func, Diagnostics> {
     if is_legal(&func) {
         return Ok(func);
     }

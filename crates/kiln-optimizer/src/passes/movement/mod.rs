@@ -5,14 +5,12 @@ mod indexed;
 mod pad;
 mod slice;
 
-use crate::context::Cx;
-use crate::rewrite::{Rewriter, walk};
-use kiln_ir::{Func, Node, Op, Value};
+use crate::pass::Pass;
+use crate::rewrite::Rewriter;
+use kiln_ir::{Node, Op, Value};
 
 /// See the module.
-pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    walk(func, cx, rule)
-}
+pub(crate) const PASS: Pass = Pass::of_rules("data_movement", rule);
 
 fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let x = &node.operands;

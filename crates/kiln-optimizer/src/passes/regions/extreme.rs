@@ -6,8 +6,8 @@
 use crate::context::Cx;
 use crate::lit::{Lit, identity};
 use crate::options::Level;
-use crate::rewrite::Values;
 use kiln_ir::op::{ArgKind, Axes, Reducer};
+use kiln_ir::rewrite::Values;
 use kiln_ir::{BinaryOp, DType, Func, Node, Op, Tensor, TensorType, UnaryOp, Value};
 use smallvec::smallvec;
 

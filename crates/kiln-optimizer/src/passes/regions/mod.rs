@@ -8,18 +8,18 @@
 
 mod extreme;
 
-use super::dce::with_signature;
 use crate::context::Cx;
+use crate::nested::{Known, bind};
 use crate::options::Level;
-use crate::rewrite::{Values, contains, mapped, set_signature, sizes_of, take_node};
+use crate::pass::Pass;
+use crate::rewrite::sizes_of;
 use kiln_ir::op::{CompareDirection, FftKind, Reducer, ScatterUpdate};
-use kiln_ir::{Func, Loc, Node, NodeId, Op, Value};
+use kiln_ir::rewrite::{Values, walk};
+use kiln_ir::{Func, Node, Op, Value};
 use smallvec::{SmallVec, smallvec};
 
 /// See the module.
-pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    if contains(&func, applies) { rewrite(func, cx) } else { func }
-}
+pub(crate) const PASS: Pass = Pass::new("regions", rewrite).on(applies);
 
 fn applies(op: &Op) -> bool {
     matches!(
@@ -33,40 +33,15 @@ fn applies(op: &Op) -> bool {
     )
 }
 
-fn rewrite(mut old: Func, cx: &mut Cx) -> Func {
-    let mut new = Func::new(old.name.clone());
-    let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
-    let used = used_results(&old);
-    for i in 0..old.nodes().len() {
+fn rewrite(old: Func, cx: &mut Cx) -> Func {
+    let used = old.used_results(|n| applies(&n.op));
+    walk(old, |new, mut node| {
         cx.work += 1;
-        let mut node = take_node(&mut old, NodeId(i as u32));
-        for v in &mut node.operands {
-            *v = mapped(&map, *v);
-        }
-        for region in node.op.regions_mut() {
-            *region = rewrite(std::mem::take(region), cx);
-        }
-        let values = if applies(&node.op) { simpler(&mut new, &mut node, &used[i], cx) } else { None };
-        map.push(values.unwrap_or_else(|| {
-            let id = new.push_raw(node);
-            new.results(id).collect()
-        }));
-    }
-    set_signature(&mut new, old.inputs, old.outputs, |v| mapped(&map, v));
-    new
-}
-
-/// Which results of the nodes that this pass looks at are used.
-fn used_results(f: &Func) -> Vec<SmallVec<[bool; 2]>> {
-    let results = |n: &Node| if applies(&n.op) { n.types.len() } else { 0 };
-    let mut used: Vec<SmallVec<[bool; 2]>> = f.nodes().iter().map(|n| smallvec![false; results(n)]).collect();
-    let operands = f.nodes().iter().flat_map(|n| &n.operands).copied();
-    for v in operands.chain(f.outputs.iter().map(|o| o.value)) {
-        if let Some(flag) = used[v.node.index()].get_mut(v.result as usize) {
-            *flag = true;
-        }
-    }
-    used
+        node.map_regions(|region| rewrite(region, cx));
+        let used = &used[new.old().index()];
+        let values = if applies(&node.op) { simpler(new, &mut node, used, cx) } else { None };
+        values.unwrap_or_else(|| new.keep(node))
+    })
 }
 
 /// What can stand for the node's results. Otherwise the node itself may have become simpler.
@@ -198,58 +173,25 @@ fn captures(f: &Func, node: &mut Node, cx: &mut Cx) {
     if node.operands.len() == first_operand {
         return;
     }
-    let constants: SmallVec<[Option<kiln_ir::Tensor>; 2]> = (node.operands[first_operand..].iter())
-        .map(|v| match &f.node(v.node).op {
-            Op::Constant(t) => Some(t.clone()),
-            _ => None,
-        })
+    let captured = node.operands[first_operand..].iter().map(|v| match &f.node(v.node).op {
+        Op::Constant(t) => Some(Known { value: t.clone(), broadcast: None }),
+        _ => None,
+    });
+    // Per input: the tensors' elements vary.
+    let Some(body) = node.op.regions().first().copied() else { return };
+    let first_input = body.inputs.len() - captured.len();
+    let constants: SmallVec<[Option<Known>; 4]> = (0..first_input).map(|_| None).chain(captured).collect();
+    let uses = body.use_counts();
+    let needed: SmallVec<[bool; 8]> = (body.inputs.iter().zip(&constants).enumerate())
+        .map(|(i, (input, known))| i < first_input || uses[input.node.index()] > 0 && known.is_none())
         .collect();
-    let count = constants.len();
-    let Some(body) = node.op.regions_mut().into_iter().next() else { return };
-    let first_input = body.inputs.len() - count;
-    let mut needed: SmallVec<[bool; 8]> = smallvec![true; first_input];
-    let mut uses = vec![false; body.nodes().len()];
-    let operands = body.nodes().iter().flat_map(|n| &n.operands).map(|v| v.node);
-    operands.chain(body.outputs.iter().map(|o| o.value.node)).for_each(|id| uses[id.index()] = true);
-    needed.extend(body.inputs[first_input..].iter().zip(&constants).map(|(i, c)| uses[i.node.index()] && c.is_none()));
     if !needed.contains(&false) || !cx.fire("constant or unused capture", Level::Exact) {
         return;
     }
-    let outputs: SmallVec<[bool; 2]> = smallvec![true; body.outputs.len()];
-    let bound = bound(std::mem::take(body), first_input, &constants);
-    *body = with_signature(bound, &needed, &outputs);
+    node.map_regions(|body| bind(body, &constants, false).with_inputs(&needed));
     let mut i = 0;
     node.operands.retain(|_| {
         i += 1;
         i <= first_operand || needed[first_input + i - 1 - first_operand]
     });
-}
-
-/// The function with constants in the place of parameters, which stay but are unused.
-fn bound(mut old: Func, first: usize, constants: &[Option<kiln_ir::Tensor>]) -> Func {
-    let mut new = Func::new(old.name.clone());
-    let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
-    let mut parameters: Vec<Value> = Vec::new();
-    for i in 0..old.nodes().len() {
-        let mut node = take_node(&mut old, NodeId(i as u32));
-        for v in &mut node.operands {
-            *v = mapped(&map, *v);
-        }
-        let index = match node.op {
-            Op::Parameter(p) => Some(p as usize),
-            _ => None,
-        };
-        let id = new.push_raw(node);
-        let constant = index.and_then(|p| constants.get(p.checked_sub(first)?)?.clone());
-        parameters.push(id.into());
-        map.push(match constant {
-            Some(t) => smallvec![new.constant(t, Loc::UNKNOWN)],
-            None => new.results(id).collect(),
-        });
-    }
-    let inputs = std::mem::take(&mut old.inputs);
-    let outputs = std::mem::take(&mut old.outputs);
-    set_signature(&mut new, inputs, Vec::new(), |v| parameters[v.node.index()]);
-    new.outputs = outputs.into_iter().map(|o| kiln_ir::Output { value: mapped(&map, o.value), ..o }).collect();
-    new
 }

@@ -7,39 +7,26 @@
 mod philox;
 
 use crate::context::Cx;
-use crate::rewrite::{Sizes, Values, contains, mapped, set_signature, take_node};
+use crate::pass::Pass;
+use crate::rewrite::Sizes;
 use kiln_ir::op::{Axes, CompareDirection, RngAlgorithm};
-use kiln_ir::{BinaryOp, DType, Diagnostic, Dim, Func, Loc, Node, NodeId, Op, Shape, Tensor, TensorType, Value};
+use kiln_ir::rewrite::{Values, walk};
+use kiln_ir::{BinaryOp, DType, Diagnostic, Dim, Func, Loc, Node, Op, Shape, Tensor, TensorType, Value};
 use smallvec::smallvec;
 
 /// See the module.
-pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    if contains(&func, |op| matches!(op, Op::RngBitGenerator { .. })) { rewrite(func, cx) } else { func }
-}
+pub(crate) const PASS: Pass = Pass::new("expand_rng", rewrite).on(|op| matches!(op, Op::RngBitGenerator { .. }));
 
-fn rewrite(mut old: Func, cx: &mut Cx) -> Func {
-    let mut new = Func::new(old.name.clone());
-    let mut map: Vec<Values> = Vec::with_capacity(old.nodes().len());
-    for i in 0..old.nodes().len() {
+fn rewrite(old: Func, cx: &mut Cx) -> Func {
+    walk(old, |new, mut node| {
         cx.work += 1;
-        let mut node = take_node(&mut old, NodeId(i as u32));
-        for v in &mut node.operands {
-            *v = mapped(&map, *v);
-        }
-        for region in node.op.regions_mut() {
-            *region = rewrite(std::mem::take(region), cx);
-        }
-        let values = match &node.op {
-            Op::RngBitGenerator { ty, algorithm } => expand(&mut new, &node, ty, *algorithm, cx),
+        node.map_regions(|region| rewrite(region, cx));
+        let expanded = match &node.op {
+            Op::RngBitGenerator { ty, algorithm } => expand(new, &node, ty, *algorithm, cx),
             _ => None,
         };
-        map.push(values.unwrap_or_else(|| {
-            let id = new.push_raw(node);
-            new.results(id).collect()
-        }));
-    }
-    set_signature(&mut new, old.inputs, old.outputs, |v| mapped(&map, v));
-    new
+        expanded.unwrap_or_else(|| new.keep(node))
+    })
 }
 
 /// How the bits of one result are laid out.

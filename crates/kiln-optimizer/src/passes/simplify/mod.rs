@@ -6,14 +6,12 @@ mod divide;
 mod select;
 mod unary;
 
-use crate::context::Cx;
-use crate::rewrite::{Rewriter, walk};
-use kiln_ir::{BinaryOp, Func, Node, Op, Value};
+use crate::pass::Pass;
+use crate::rewrite::Rewriter;
+use kiln_ir::{BinaryOp, Node, Op, Value};
 
 /// See the module.
-pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    walk(func, cx, rule)
-}
+pub(crate) const PASS: Pass = Pass::of_rules("simplify", rule);
 
 fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let x = &node.operands;

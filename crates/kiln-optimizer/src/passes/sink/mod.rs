@@ -7,21 +7,19 @@
 
 mod reshape;
 
-use crate::context::Cx;
 use crate::options::Level;
+use crate::pass::Pass;
 use crate::passes::fold::is_elementwise;
-use crate::rewrite::{Rewriter, Sizes, inverse, is_ascending, numel, walk};
+use crate::rewrite::{Rewriter, Sizes, inverse, is_ascending, numel};
 use kiln_ir::op::Axes;
-use kiln_ir::{Func, Node, Op, Shape, Value};
+use kiln_ir::{Node, Op, Shape, Value};
 use smallvec::SmallVec;
 
 /// The operands of an elementwise node.
 type Operands = SmallVec<[Value; 3]>;
 
 /// See the module.
-pub(crate) fn run(func: Func, cx: &mut Cx) -> Func {
-    walk(func, cx, rule)
-}
+pub(crate) const PASS: Pass = Pass::of_rules("sink", rule);
 
 fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     match &node.op {
