@@ -153,7 +153,7 @@ impl<'w> Call<'w> {
             let named: Vec<(&str, &Tensor)> = ["x", "b"].into_iter().zip(&w.inputs).collect();
             inputs.push(order(&named)?);
         }
-        let shape = exe.signature().outputs[0].shape.clone();
+        let shape = exe.signature().outputs[0].shape.as_sizes().ok_or("the workloads have fixed sizes")?.to_vec();
         let output = vec![0.0; shape.iter().product()];
         Ok(Call { w, session: Session::new(exe)?, inputs, output, shape })
     }

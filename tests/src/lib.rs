@@ -22,11 +22,10 @@ pub fn check_seed(seed: u64) -> Result<(), String> {
     let case = random::generate(seed, size_of(seed));
     kiln::ir::verify::verify(&case.func).map_err(|e| format!("verifier: {e}"))?;
     let optimize = OptimizeOptions { level: [2, 2, 2, 1, 0][seed as usize % 5], ..OptimizeOptions::default() };
-    let mut lower = LowerOptions { threads: 1 + (seed % 2) as usize, ..LowerOptions::default() };
+    let mut lower = LowerOptions::default();
     lower.fusion.enabled = !seed.is_multiple_of(7);
     lower.schedule = !seed.is_multiple_of(11);
-    let threads = lower.threads;
-    let compiler = Compiler::cpu().optimize(optimize).lower(lower).threads(threads);
+    let compiler = Compiler::cpu().optimize(optimize).lower(lower).threads(1 + (seed % 2) as usize);
     let exe = compiler.compile_func(case.func.clone()).map_err(|e| format!("compile: {e}"))?;
     let names: Vec<String> = case.func.inputs.iter().map(|i| i.name.clone()).collect();
     let feeds: Vec<(&str, &Tensor)> = names.iter().map(String::as_str).zip(&case.inputs).collect();

@@ -36,7 +36,7 @@ fn loaded_gives_the_same_bits() {
     let file = export(&exe, "predictor.kiln");
     let loaded = Executable::load(file.path()).expect("loads");
     assert_eq!((loaded.name(), loaded.memory().len()), ("predictor", 3));
-    assert_eq!(loaded.signature().inputs[0].symbolic, exe.signature().inputs[0].symbolic);
+    assert_eq!(loaded.signature().inputs[0].shape, exe.signature().inputs[0].shape);
     let threaded = Executable::load_with_threads(file.path(), 3).expect("loads");
     for n in [1, 3, 17] {
         let x = floats(n as u64, &[n, 1, 8, 8]);
@@ -215,13 +215,14 @@ fn programs_of_another_signature_are_refused() {
         let text = format!("func @f(%x: {ty}[2]) -> (y: {ty}[2]) {{ %0 = add %x, %x : {ty}[2] return %0 }}");
         let func = kiln::ir::text::parse(&text).expect("parses");
         let compiled = Compiler::cpu().threads(1).stages(&func, &Default::default()).expect("compiles");
-        let code = Box::new(kiln::cpu::jit(&compiled.object).expect("mapped"));
-        let (program, object) = (compiled.lowered.program, compiled.object);
-        kiln_runtime::Specialized { program, object, code, compile_time: Default::default() }
+        let code = Box::new(kiln::cpu::jit(&compiled.code).expect("mapped"));
+        let specialized =
+            kiln_runtime::Specialized { compiled: compiled.into_program(), code, compile_time: Default::default() };
+        (kiln_runtime::Signature::of(&func), specialized)
     };
     let build = |signature: &str, program: &str| {
-        let signature = compiled(signature).program.signature;
-        let (name, programs) = ("f".to_owned(), vec![compiled(program)]);
+        let ((signature, _), (_, program)) = (compiled(signature), compiled(program));
+        let (name, programs) = ("f".to_owned(), vec![program]);
         kiln_runtime::ExecutableBuilder { name, signature, programs, specialize: None, capacity: 1, threads: 1 }.build()
     };
     build("f32", "f32").expect("the same signature");

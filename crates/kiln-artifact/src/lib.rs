@@ -15,7 +15,7 @@
 //! A reader checks, in this order: magic, version, length, checksum, target, structure. The checksum guards against damage, not
 //! against malice: loading an artifact runs its machine code, so load only files that you trust as you trust a program.
 
-use kiln_program::{CodeObject, Program, Target};
+use kiln_program::{Blob, Code, CompiledProgram, CpuTarget, NativeCode, Program, Signature, Target};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -31,8 +31,10 @@ const ALIGN: usize = 64;
 pub struct Artifact {
     /// Who wrote it, for people: `kiln 0.1.0`.
     pub producer: String,
+    /// What goes in and out, with named dimensions and initial values.
+    pub signature: Signature,
     /// Programs with their code, at least one.
-    pub programs: Vec<(Program, CodeObject)>,
+    pub programs: Vec<CompiledProgram>,
 }
 
 /// Why a file could not be read.
@@ -82,9 +84,7 @@ impl fmt::Display for ArtifactError {
             ArtifactError::Invalid(why) => write!(f, "the artifact is damaged: {why}"),
             ArtifactError::Target { needs, lacks } => write!(
                 f,
-                "the artifact was compiled for {} with [{}], this machine lacks {lacks}: export it for this target",
-                needs.arch,
-                needs.features.join(", ")
+                "the artifact was compiled for {needs}, this machine lacks {lacks}: export it for this target"
             ),
         }
     }
@@ -95,13 +95,16 @@ impl std::error::Error for ArtifactError {}
 #[derive(Serialize, Deserialize)]
 struct Manifest {
     producer: String,
+    signature: Signature,
     programs: Vec<Entry>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Entry {
     program: Program,
-    code: CodeObject,
+    target: CpuTarget,
+    entry: u64,
+    kernels: Vec<u64>,
     constants_len: u64,
     code_len: u64,
 }
@@ -115,27 +118,31 @@ fn align(n: usize) -> Option<usize> {
 /// # Errors
 /// When a part cannot be encoded (never for programs that kiln compiled).
 pub fn write(artifact: &Artifact) -> Result<Vec<u8>, ArtifactError> {
-    let mut blobs: Vec<Vec<u8>> = Vec::new();
-    let programs = artifact
-        .programs
-        .iter()
-        .map(|(program, code)| {
-            let (mut program, mut code) = (program.clone(), code.clone());
-            let constants = std::mem::take(&mut program.constants);
-            let bytes = std::mem::take(&mut code.bytes);
-            let entry = Entry { program, code, constants_len: constants.len() as u64, code_len: bytes.len() as u64 };
-            blobs.extend([constants, bytes]);
-            entry
-        })
-        .collect();
-    let manifest = Manifest { producer: artifact.producer.clone(), programs };
+    let mut blobs: Vec<&[u8]> = Vec::new();
+    let mut programs = Vec::new();
+    for compiled in &artifact.programs {
+        let Code::Native(code) = &compiled.code else {
+            return Err(ArtifactError::Invalid(format!("code for {} cannot be written", compiled.code.target())));
+        };
+        programs.push(Entry {
+            program: compiled.program.clone(),
+            target: code.target.clone(),
+            entry: code.entry,
+            kernels: code.kernels.clone(),
+            constants_len: compiled.constants.len() as u64,
+            code_len: code.bytes.len() as u64,
+        });
+        blobs.extend([&compiled.constants[..], &code.bytes[..]]);
+    }
+    let (producer, signature) = (artifact.producer.clone(), artifact.signature.clone());
+    let manifest = Manifest { producer, signature, programs };
     let manifest = bincode::serde::encode_to_vec(&manifest, bincode::config::standard())
         .map_err(|e| ArtifactError::Invalid(e.to_string()))?;
     let mut out = vec![0u8; HEADER];
     out.extend_from_slice(&manifest);
     for blob in blobs {
         out.resize(out.len().next_multiple_of(ALIGN), 0);
-        out.extend_from_slice(&blob);
+        out.extend_from_slice(blob);
     }
     out[..8].copy_from_slice(&MAGIC);
     out[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
@@ -187,16 +194,18 @@ pub fn read(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
     let manifest = decode(&bytes[HEADER..at])?;
     let mut programs = Vec::with_capacity(manifest.programs.len());
     for entry in manifest.programs {
-        let Entry { mut program, mut code, constants_len, code_len } = entry;
-        program.constants = take(bytes, &mut at, constants_len)?.to_vec();
-        code.bytes = take(bytes, &mut at, code_len)?.to_vec();
-        validate(&program, &code)?;
-        programs.push((program, code));
+        let Entry { program, target, entry, kernels, constants_len, code_len } = entry;
+        let constants = Blob::from(take(bytes, &mut at, constants_len)?);
+        let bytes = Blob::from(take(bytes, &mut at, code_len)?);
+        let code = Code::Native(NativeCode { target, bytes, entry, kernels });
+        let compiled = CompiledProgram { program, constants, code };
+        compiled.check().map_err(|e| ArtifactError::Invalid(e.0))?;
+        programs.push(compiled);
     }
     if programs.is_empty() {
         return Err(ArtifactError::Invalid("it holds no program".into()));
     }
-    Ok(Artifact { producer: manifest.producer, programs })
+    Ok(Artifact { producer: manifest.producer, signature: manifest.signature, programs })
 }
 
 /// Memory that decoding a manifest may take at most; manifests hold no weights but those of initial values.
@@ -221,73 +230,51 @@ fn take<'b>(bytes: &'b [u8], at: &mut usize, len: u64) -> Result<&'b [u8], Artif
     blob.ok_or_else(|| ArtifactError::Invalid("a blob lies beyond the end of the file".into()))
 }
 
-fn validate(program: &Program, code: &CodeObject) -> Result<(), ArtifactError> {
-    program.validate().map_err(|e| ArtifactError::Invalid(e.0))?;
-    if code.kernels.len() < program.kernels.len() {
-        let (found, expected) = (code.kernels.len(), program.kernels.len());
-        return Err(ArtifactError::Invalid(format!("code for {found} kernels of {expected}")));
-    }
-    let len = code.bytes.len() as u64;
-    if code.kernels.iter().chain([&code.entry]).any(|&offset| offset >= len) {
-        return Err(ArtifactError::Invalid("a function begins beyond the end of the code".into()));
-    }
-    Ok(())
-}
-
-/// Checks that this machine can run code for `needs`; `has` says whether a CPU feature is there.
+/// Checks that this machine can run code for `needs`.
 ///
 /// # Errors
 /// [`ArtifactError::Target`] naming what is missing.
-pub fn check_target(needs: &Target, arch: &str, has: impl Fn(&str) -> bool) -> Result<(), ArtifactError> {
-    let lacks = if needs.arch != arch {
-        format!("that architecture (it is {arch})")
-    } else {
-        let missing: Vec<&str> = needs.features.iter().map(String::as_str).filter(|f| !has(f)).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        missing.join(", ")
-    };
-    Err(ArtifactError::Target { needs: needs.clone(), lacks })
+pub fn check_target(needs: &Target) -> Result<(), ArtifactError> {
+    match needs.lacks() {
+        Some(lacks) => Err(ArtifactError::Target { needs: needs.clone(), lacks }),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use kiln_ir::{DType, Initializer, Shape, Tensor};
-    use kiln_program::{Buffer, BufferId, Port, Signature, Slot, Step, Variable};
+    use kiln_program::{BoundPort, BoundSignature, BoundVariable, Buffer, BufferId, Port, Slot, Step, Variable};
 
     fn sample() -> Artifact {
-        let port = Port { name: "x".into(), dtype: DType::F32, shape: vec![2, 3], symbolic: Shape::from([2, 3]) };
+        let port = |name: &str| Port { name: name.into(), dtype: DType::F32, shape: Shape::from([2, 3]) };
+        let bound = |name: &str| BoundPort { name: name.into(), dtype: DType::F32, shape: vec![2, 3] };
         let weights = Tensor::from_vec([2], vec![1.5f32, f32::NAN]).expect("two elements");
-        let variable = Variable {
-            name: "w".into(),
-            dtype: DType::F32,
-            shape: vec![2],
-            init: Initializer::Value(weights),
-            updated: true,
-        };
-        let buffer = |slot, bytes| Buffer { name: "b".into(), dtype: DType::F32, bytes, slot, offset: 0, live: (0, 1) };
+        let (name, dtype, shape) = ("w".to_owned(), DType::F32, vec![2]);
+        let variable = Variable { name, dtype, shape: shape.clone(), init: Initializer::Value(weights), updated: true };
+        let buffer = |slot, bytes| Buffer { name: "b".into(), dtype, bytes, slot, offset: 0, live: (0, 1) };
         let program = Program {
             name: "sample".into(),
-            signature: Signature {
-                inputs: vec![port.clone()],
-                outputs: vec![Port { name: "y".into(), ..port }],
-                variables: vec![variable],
+            signature: BoundSignature {
+                inputs: vec![bound("x")],
+                outputs: vec![bound("y")],
+                variables: vec![BoundVariable { name: "w".into(), dtype, shape, updated: true }],
                 dims: [("batch".into(), 2)].into(),
             },
             buffers: vec![buffer(Slot::Input(0), 24), buffer(Slot::Output(0), 24)],
             steps: vec![Step::Copy { src: BufferId(0), dst: BufferId(1) }],
             kernels: vec![],
             calls: vec![],
-            constants: vec![1, 2, 3],
+            constant_bytes: 3,
             arena_bytes: 0,
             lower_bound_bytes: 0,
-            threads: 2,
         };
-        let target = Target { arch: "x86_64".into(), features: vec!["avx2".into(), "fma".into()] };
-        let code = CodeObject { target, bytes: vec![0xC3; 65], entry: 64, kernels: vec![] };
-        Artifact { producer: "test".into(), programs: vec![(program, code)] }
+        let target = CpuTarget { arch: "x86_64".into(), features: vec!["avx2".into(), "fma".into()] };
+        let code = NativeCode { target, bytes: Blob::from(&[0xC3; 65][..]), entry: 64, kernels: vec![] };
+        let compiled = CompiledProgram { program, constants: Blob::from(&[1, 2, 3][..]), code: Code::Native(code) };
+        let signature = Signature { inputs: vec![port("x")], outputs: vec![port("y")], variables: vec![variable] };
+        Artifact { producer: "test".into(), signature, programs: vec![compiled] }
     }
 
     #[test]
@@ -350,10 +337,13 @@ mod tests {
         let mut bytes = write(&sample()).expect("written");
         bytes[8] = 9;
         assert_eq!(read(&bytes), Err(ArtifactError::Version { supported: FORMAT_VERSION, found: 9 }));
-        let target = &sample().programs[0].1.target;
-        assert_eq!(check_target(target, "x86_64", |_| true), Ok(()));
-        let error = check_target(target, "x86_64", |f| f != "fma").expect_err("no fma").to_string();
-        assert!(error.contains("lacks fma"), "{error}");
-        assert!(check_target(target, "aarch64", |_| true).is_err());
+        let host = Target::Cpu(CpuTarget::host());
+        assert_eq!(check_target(&host), Ok(()));
+        let mut warp = CpuTarget::host();
+        warp.features.push("warp".into());
+        let error = check_target(&Target::Cpu(warp)).expect_err("no such feature").to_string();
+        assert!(error.contains("lacks warp"), "{error}");
+        let other = CpuTarget { arch: "mips".into(), features: vec![] };
+        assert!(check_target(&Target::Cpu(other)).is_err());
     }
 }

@@ -36,9 +36,6 @@ pub struct Args {
     /// The function to look at (`main`, or else the first)
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
-    /// Threads that the program is planned for
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    threads: usize,
     #[command(flatten)]
     options: CompileOptions,
 }
@@ -102,7 +99,7 @@ fn module(args: &Args) -> Done<String> {
     }
     match args.ir {
         None => {
-            let compiler = args.options.compiler(args.threads);
+            let compiler = args.options.compiler(1);
             let compiled = compiler.stages(&func, &DimEnv::new()).map_err(Failure::input)?;
             summary(&args.file, &func, &compiled, read)
         }
@@ -127,7 +124,7 @@ fn intermediate(args: &Args, stage: Stage, func: Func) -> Done<String> {
         Stage::Passes => return Ok(optimized.log.to_string()),
         _ => {}
     }
-    let options = args.options.lower(args.threads);
+    let options = args.options.lower();
     let lowered =
         kiln::lower::lower(&optimized.func, &options).map_err(|d| Failure::input(kiln::CompileError::from(d)))?;
     match stage {
@@ -156,7 +153,7 @@ fn summary(file: &Path, func: &Func, compiled: &Compiled, read: Duration) -> Don
     out += &operators(func, &compiled.optimized.func);
     out += &kernels(program, Some(&compiled.lowered.fused));
     out += &calls(program);
-    out += &plan(program, compiled.object.bytes.len() as u64);
+    out += &plan(program, compiled.code.bytes.len() as u64);
     out += &times(compiled, read);
     Ok(out)
 }
@@ -165,14 +162,14 @@ fn signature(program: &Program) -> String {
     let s = &program.signature;
     let mut out = format!("program {}\n", program.name);
     for p in &s.inputs {
-        out += &format!("  input    {}: {}{}\n", p.name, p.dtype, p.symbolic);
+        out += &format!("  input    {}: {}{:?}\n", p.name, p.dtype, p.shape);
     }
     for v in &s.variables {
         let updated = if v.updated { " (updated)" } else { "" };
         out += &format!("  variable {}: {}{:?}{updated}\n", v.name, v.dtype, v.shape);
     }
     for p in &s.outputs {
-        out += &format!("  output   {}: {}{}\n", p.name, p.dtype, p.symbolic);
+        out += &format!("  output   {}: {}{:?}\n", p.name, p.dtype, p.shape);
     }
     if !s.dims.is_empty() {
         let dims: Vec<String> = s.dims.iter().map(|(n, v)| format!("{n} = {v}")).collect();
@@ -219,23 +216,13 @@ fn counted(names: &[String]) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// How often each kernel and each library call occurs among the steps.
-fn uses(steps: &[Step], kernels: &mut [usize], calls: &mut [usize]) {
-    for step in steps {
-        match step {
-            Step::Launch { kernel, .. } => kernels[*kernel as usize] += 1,
-            Step::Call { call, .. } => calls[*call as usize] += 1,
-            Step::Copy { .. } => {}
-            Step::While { cond, body, .. } => [cond, body].into_iter().for_each(|s| uses(s, kernels, calls)),
-            Step::If { then, otherwise, .. } => [then, otherwise].into_iter().for_each(|s| uses(s, kernels, calls)),
-            Step::Case { branches, .. } => branches.iter().for_each(|s| uses(s, kernels, calls)),
-        }
-    }
-}
-
 fn kernels(program: &Program, fused: Option<&[Vec<String>]>) -> String {
-    let (mut launches, mut calls) = (vec![0; program.kernels.len()], vec![0; program.calls.len()]);
-    uses(&program.steps, &mut launches, &mut calls);
+    let mut launches = vec![0; program.kernels.len()];
+    kiln::program::walk(&program.steps, &mut |step| {
+        if let Step::Launch { kernel, .. } = step {
+            launches[*kernel as usize] += 1;
+        }
+    });
     let mut out = format!("\nkernels: {} in {} launches\n", launches.len(), launches.iter().sum::<usize>());
     for (i, (kernel, launches)) in program.kernels.iter().zip(launches).enumerate() {
         let work = format!("{} bytes, {} flops, extent {}", kernel.bytes_moved, kernel.flops, kernel.extent);
@@ -261,11 +248,9 @@ fn calls(program: &Program) -> String {
 }
 
 fn plan(program: &Program, code: u64) -> String {
-    let bytes = |ports: &[kiln::program::Port]| -> u64 {
-        ports.iter().map(|p| (p.shape.iter().product::<usize>() * p.dtype.size()) as u64).sum()
-    };
+    let bytes = |ports: &[kiln::program::BoundPort]| -> u64 { ports.iter().map(kiln::program::BoundPort::bytes).sum() };
     let s = &program.signature;
-    let variables: u64 = s.variables.iter().map(|v| (v.shape.iter().product::<usize>() * v.dtype.size()) as u64).sum();
+    let variables: u64 = s.variables.iter().map(kiln::program::BoundVariable::bytes).sum();
     let ratio = match program.lower_bound_bytes {
         0 => String::new(),
         bound => format!(", {:.3} of it", program.arena_bytes as f64 / bound as f64),
@@ -275,7 +260,7 @@ fn plan(program: &Program, code: u64) -> String {
          {:>12} bytes of constants\n  {:>12} bytes of variables\n  {:>12} bytes of inputs\n  {:>12} bytes of outputs\n  {code:>12} bytes of code\n\n{}\n{}",
         program.arena_bytes,
         program.lower_bound_bytes,
-        program.constants.len(),
+        program.constant_bytes,
         variables,
         bytes(&s.inputs),
         bytes(&s.outputs),

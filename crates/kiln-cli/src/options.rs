@@ -88,9 +88,9 @@ impl CompileOptions {
     }
 
     /// What the lowering is told.
-    pub fn lower(&self, threads: usize) -> LowerOptions {
+    pub fn lower(&self) -> LowerOptions {
         let fusion = FusionOptions { enabled: !self.off("fusion"), ..FusionOptions::default() };
-        LowerOptions { fusion, schedule: !self.off("schedule"), threads: threads.max(1) }
+        LowerOptions { fusion, schedule: !self.off("schedule") }
     }
 
     /// What the code generator is told.
@@ -102,7 +102,7 @@ impl CompileOptions {
 
     /// A compiler for programs that run on this many threads.
     pub fn compiler(&self, threads: usize) -> Compiler {
-        Compiler::cpu().optimize(self.optimize()).lower(self.lower(threads)).codegen(self.codegen())
+        Compiler::cpu().optimize(self.optimize()).lower(self.lower()).codegen(self.codegen()).threads(threads)
     }
 }
 
@@ -115,8 +115,8 @@ mod tests {
         let options = CompileOptions { without_pass: vec!["cse".into(), "fusion".into()], ..CompileOptions::default() };
         assert!(options.validate().is_ok());
         assert_eq!(options.optimize().disable, ["cse"]);
-        assert!(!options.lower(2).fusion.enabled);
-        assert!(options.lower(2).schedule);
+        assert!(!options.lower().fusion.enabled);
+        assert!(options.lower().schedule);
         let wrong = CompileOptions { without_pass: vec!["polish".into()], ..CompileOptions::default() };
         assert!(
             matches!(wrong.validate(), Err(Failure::Usage(m)) if m.contains("no pass polish") && m.contains("cse"))

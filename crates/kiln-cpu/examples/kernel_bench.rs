@@ -149,19 +149,24 @@ fn entry_time(steps: usize, options: &CpuOptions) -> f64 {
         kernel: 0,
         args: vec![kiln_program::BufferId((i % 16) as u32), kiln_program::BufferId(((i + 1) % 16) as u32)],
     };
-    let info =
-        kiln_program::KernelInfo { name: "axpy".into(), params: 2, extent: 64, grain: 64, bytes_moved: 0, flops: 0 };
+    let info = kiln_program::KernelInfo {
+        name: "axpy".into(),
+        params: vec![256, 256],
+        extent: 64,
+        grain: 64,
+        bytes_moved: 0,
+        flops: 0,
+    };
     let program = kiln_program::Program {
         name: "long".into(),
-        signature: kiln_program::Signature::default(),
+        signature: kiln_program::BoundSignature::default(),
         buffers: (0..16).map(|i| buffer(256 * i)).collect(),
         steps: (0..steps).map(launch).collect(),
         kernels: vec![info],
         calls: vec![],
-        constants: vec![],
+        constant_bytes: 0,
         arena_bytes: 4096,
         lower_bound_bytes: 0,
-        threads: 1,
     };
     let (_, report) = kiln_cpu::compile(&program, &[kernel], options).expect("compiles");
     report.entry_time.as_secs_f64() * 1e6 / steps as f64

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use kiln_loops::Kernel;
 use kiln_loops::math::{MathOptions, expand_with};
 use kiln_loops::verify::verify;
-use kiln_program::{CodeObject, Program};
+use kiln_program::{Blob, NativeCode, Program};
 
 use crate::CpuOptions;
 use crate::emitter::clif::CraneliftEmitter;
@@ -83,14 +83,14 @@ pub fn compile(
     program: &Program,
     kernels: &[Kernel],
     options: &CpuOptions,
-) -> Result<(CodeObject, CompileReport), CompileError> {
-    entry::check(program, kernels)?;
-    let (machine, target) = build_machine(options, Use::Kernels)?;
+) -> Result<(NativeCode, CompileReport), CompileError> {
+    check(program, kernels)?;
+    let machine = build_machine(options, Use::Kernels)?;
     let mut image = Image::default();
     let (offsets, reports) = compile_into(&mut image, &machine, kernels, options)?;
     let started = Instant::now();
     let before = image.bytes.len();
-    let (entry_machine, _) = build_machine(options, Use::Entry)?;
+    let entry_machine = build_machine(options, Use::Entry)?;
     let (entry, entry_functions) = entry::emit(program, &entry_machine, &mut image)?;
     let report = CompileReport {
         kernels: reports,
@@ -98,24 +98,27 @@ pub fn compile(
         entry_functions,
         entry_bytes: image.bytes.len() - before,
     };
-    Ok((CodeObject { target, bytes: image.bytes, entry, kernels: offsets }, report))
+    Ok((
+        NativeCode { target: options.target.clone(), bytes: Blob::from(&image.bytes[..]), entry, kernels: offsets },
+        report,
+    ))
 }
 
-/// Compiles kernels alone: a code object whose entry function does nothing. For tests, benchmarks and autotuning.
+/// Compiles kernels alone: code whose entry function does nothing. For tests, benchmarks and autotuning.
 ///
 /// # Errors
 /// As [`compile`].
-pub fn compile_kernels(kernels: &[Kernel], options: &CpuOptions) -> Result<(CodeObject, CompileReport), CompileError> {
+pub fn compile_kernels(kernels: &[Kernel], options: &CpuOptions) -> Result<(NativeCode, CompileReport), CompileError> {
     let program = Program {
         name: "kernels".to_owned(),
-        signature: kiln_program::Signature::default(),
+        signature: kiln_program::BoundSignature::default(),
         buffers: vec![],
         steps: vec![],
         kernels: kernels
             .iter()
             .map(|k| kiln_program::KernelInfo {
                 name: k.name.clone(),
-                params: k.params.len() as u32,
+                params: param_bytes(k).collect(),
                 extent: k.parallel_extent(),
                 grain: 1,
                 bytes_moved: 0,
@@ -123,12 +126,38 @@ pub fn compile_kernels(kernels: &[Kernel], options: &CpuOptions) -> Result<(Code
             })
             .collect(),
         calls: vec![],
-        constants: vec![],
+        constant_bytes: 0,
         arena_bytes: 0,
         lower_bound_bytes: 0,
-        threads: 1,
     };
     compile(&program, kernels, options)
+}
+
+fn param_bytes(kernel: &Kernel) -> impl Iterator<Item = u64> {
+    kernel.params.iter().map(|p| p.len.saturating_mul(p.dtype.size() as u64))
+}
+
+/// Checks the program, and that it describes these kernels.
+fn check(program: &Program, kernels: &[Kernel]) -> Result<(), CompileError> {
+    program.check().map_err(|e| CompileError::Program(e.0))?;
+    if program.kernels.len() != kernels.len() {
+        let (described, given) = (program.kernels.len(), kernels.len());
+        return Err(CompileError::Program(format!("{described} kernels are described, {given} are given")));
+    }
+    let fits = |(info, kernel): (&kiln_program::KernelInfo, &Kernel)| {
+        info.extent == kernel.parallel_extent() && info.params.iter().copied().eq(param_bytes(kernel))
+    };
+    match program.kernels.iter().zip(kernels).find(|&pair| !fits(pair)) {
+        Some((info, kernel)) => Err(CompileError::Program(format!(
+            "kernel `{}` has extent {} and buffers of {:?} bytes, described are {} and {:?}",
+            kernel.name,
+            kernel.parallel_extent(),
+            param_bytes(kernel).collect::<Vec<_>>(),
+            info.extent,
+            info.params
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Compiles the distinct kernels and places them; gives every kernel's offset.
@@ -141,7 +170,7 @@ fn compile_into(
     let mut first: HashMap<Shape<'_>, usize> = HashMap::new();
     let same_as: Vec<usize> = kernels.iter().enumerate().map(|(i, k)| *first.entry(Shape(k)).or_insert(i)).collect();
     let distinct: Vec<usize> = (0..kernels.len()).filter(|&i| same_as[i] == i).collect();
-    let (optimizing, _) = build_machine(options, Use::OptimizedKernels)?;
+    let optimizing = build_machine(options, Use::OptimizedKernels)?;
     let emitters: Vec<Box<dyn KernelEmitter>> =
         vec![Box::new(CraneliftEmitter::new(machine.clone(), optimizing, options))];
     let settings = Settings { math: machine.math(), threads: options.threads, verify: options.verify };

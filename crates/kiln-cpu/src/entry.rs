@@ -24,10 +24,7 @@ use crate::error::CompileError;
 use crate::link::Image;
 use crate::target::Machine;
 
-mod check;
 mod copy;
-
-pub(crate) use check::check;
 
 /// Work of one function: about the number of pointers it writes and calls it makes.
 const CHUNK_WEIGHT: usize = 2000;

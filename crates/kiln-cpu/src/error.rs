@@ -1,5 +1,6 @@
 //! What can go wrong while compiling or mapping code.
 
+use kiln_program::CpuTarget;
 use std::fmt;
 
 /// Why a program could not be compiled.
@@ -52,8 +53,13 @@ impl std::error::Error for CompileError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JitError {
     /// The code was made for another machine.
-    Target(String),
-    /// The code object is damaged: an offset lies outside of the code.
+    Target {
+        /// What it needs.
+        needs: CpuTarget,
+        /// What this machine lacks.
+        lacks: String,
+    },
+    /// The code is damaged: an offset lies outside of the code.
     Malformed(String),
     /// The operating system refused the memory.
     Memory(String),
@@ -62,8 +68,8 @@ pub enum JitError {
 impl fmt::Display for JitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            JitError::Target(what) => write!(f, "the code does not run on this machine: {what}"),
-            JitError::Malformed(what) => write!(f, "malformed code object: {what}"),
+            JitError::Target { needs, lacks } => write!(f, "the code is for {needs}, this machine lacks {lacks}"),
+            JitError::Malformed(what) => write!(f, "malformed code: {what}"),
             JitError::Memory(what) => write!(f, "mapping the code failed: {what}"),
         }
     }

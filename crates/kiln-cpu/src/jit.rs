@@ -6,10 +6,9 @@ use cranelift_codegen::settings;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, default_libcall_names};
 use kiln_kernels::abi::{EntryFn, HostCode, KernelFn};
-use kiln_program::CodeObject;
+use kiln_program::NativeCode;
 
 use crate::error::JitError;
-use crate::target::check_host;
 
 /// Code mapped into this process; unmapped when dropped.
 pub struct JitCode {
@@ -33,14 +32,11 @@ impl std::fmt::Debug for JitCode {
 /// # Errors
 /// The code was made for another architecture or needs CPU features that this machine lacks; an offset lies outside of the
 /// code; memory is refused.
-pub fn jit(code: &CodeObject) -> Result<JitCode, JitError> {
-    check_host(&code.target)?;
-    let size = code.bytes.len() as u64;
-    for (what, offset) in std::iter::once(("entry", code.entry)).chain(code.kernels.iter().map(|&k| ("kernel", k))) {
-        if offset >= size {
-            return Err(JitError::Malformed(format!("{what} at {offset} of {size} bytes")));
-        }
+pub fn jit(code: &NativeCode) -> Result<JitCode, JitError> {
+    if let Some(lacks) = code.target.lacks() {
+        return Err(JitError::Target { needs: code.target.clone(), lacks });
     }
+    code.check(0).map_err(JitError::Malformed)?;
     let memory = |e: &dyn std::fmt::Display| JitError::Memory(e.to_string());
     let isa = cranelift_native::builder()
         .map_err(|e| memory(&e))?

@@ -1,6 +1,6 @@
 //! CPU code generation: loop IR to machine code through Cranelift.
 //!
-//! [`compile`] turns a program and its kernels into a [`CodeObject`]: position independent bytes without relocations. Kernels
+//! [`compile`] turns a program and its kernels into a [`NativeCode`]: position independent bytes without relocations. Kernels
 //! call nothing; the entry function (straight-line code made from the program's steps) reaches kernels, library functions and
 //! the thread pool through the tables of [`kiln_kernels::abi::RunContext`]. The same bytes run from memory that [`jit`] maps
 //! and from a loaded artifact.
@@ -19,7 +19,6 @@ pub use compile::{CompileReport, KernelReport, compile, compile_kernels};
 pub use emitter::{KernelEmitter, MachineCode, Scratch};
 pub use error::{CompileError, JitError};
 pub use jit::{JitCode, jit};
-pub use target::{check_host, host_target};
 
 /// How hard Cranelift optimizes kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +38,8 @@ pub enum OptLevel {
 pub struct CpuOptions {
     /// How hard Cranelift optimizes kernels.
     pub opt_level: OptLevel,
-    /// CPU features to use, as Rust names them (`avx2`, `fma`); `None`: all that this machine has.
-    pub features: Option<Vec<String>>,
+    /// The machine to compile for; by default this one with all it has.
+    pub target: CpuTarget,
     /// Threads that compile kernels. The code does not depend on it.
     pub threads: usize,
     /// Check Cranelift's IR before compiling it (slow; on in debug builds).
@@ -53,7 +52,7 @@ impl Default for CpuOptions {
     fn default() -> CpuOptions {
         CpuOptions {
             opt_level: OptLevel::Speed,
-            features: None,
+            target: CpuTarget::host(),
             threads: 1,
             verify: cfg!(debug_assertions),
             dump: false,
@@ -62,4 +61,7 @@ impl Default for CpuOptions {
 }
 
 #[doc(no_inline)]
-pub use {kiln_kernels::HostCode, kiln_program::CodeObject};
+pub use {
+    kiln_kernels::HostCode,
+    kiln_program::{CpuTarget, NativeCode},
+};

@@ -1,109 +1,17 @@
-//! The machine: CPU features of the host, and Cranelift's description of a target.
+//! The machine that code is made for, as Cranelift describes it.
 
 use std::sync::Arc;
 
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use kiln_loops::math::MathOptions;
-use kiln_program::Target;
+use kiln_program::CpuTarget;
 
 use crate::CpuOptions;
-use crate::error::{CompileError, JitError};
+use crate::error::CompileError;
 
-/// Feature names as Rust spells them, beside Cranelift's flags.
-#[cfg(target_arch = "x86_64")]
-const FEATURES: &[(&str, &str)] = &[
-    ("avx", "has_avx"),
-    ("avx2", "has_avx2"),
-    ("avx512bitalg", "has_avx512bitalg"),
-    ("avx512dq", "has_avx512dq"),
-    ("avx512f", "has_avx512f"),
-    ("avx512vbmi", "has_avx512vbmi"),
-    ("avx512vl", "has_avx512vl"),
-    ("bmi1", "has_bmi1"),
-    ("bmi2", "has_bmi2"),
-    ("fma", "has_fma"),
-    ("lzcnt", "has_lzcnt"),
-    ("popcnt", "has_popcnt"),
-    ("sse3", "has_sse3"),
-    ("sse4.1", "has_sse41"),
-    ("sse4.2", "has_sse42"),
-    ("ssse3", "has_ssse3"),
-];
-/// Feature names as Rust spells them, beside Cranelift's flags.
-#[cfg(target_arch = "aarch64")]
-const FEATURES: &[(&str, &str)] = &[("fp16", "has_fp16"), ("lse", "has_lse")];
-/// No optional features are used on this architecture.
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-const FEATURES: &[(&str, &str)] = &[];
-
-/// Whether the host has a feature; false for unknown names.
-fn host_has(feature: &str) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    macro_rules! detect {
-        ($($name:tt),* $(,)?) => {
-            match feature {
-                $($name => std::is_x86_feature_detected!($name),)*
-                _ => false,
-            }
-        };
-    }
-    #[cfg(target_arch = "aarch64")]
-    macro_rules! detect {
-        ($($name:tt),* $(,)?) => {
-            match feature {
-                $($name => std::arch::is_aarch64_feature_detected!($name),)*
-                _ => false,
-            }
-        };
-    }
-    #[cfg(target_arch = "x86_64")]
-    return detect!(
-        "avx",
-        "avx2",
-        "avx512bitalg",
-        "avx512dq",
-        "avx512f",
-        "avx512vbmi",
-        "avx512vl",
-        "bmi1",
-        "bmi2",
-        "fma",
-        "lzcnt",
-        "popcnt",
-        "sse3",
-        "sse4.1",
-        "sse4.2",
-        "ssse3",
-    );
-    #[cfg(target_arch = "aarch64")]
-    return detect!("fp16", "lse");
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-    {
-        let _ = feature;
-        false
-    }
-}
-
-/// The machine that this process runs on, with every CPU feature that generated code may use.
-pub fn host_target() -> Target {
-    let features = FEATURES.iter().filter(|(name, _)| host_has(name)).map(|(name, _)| (*name).to_owned()).collect();
-    Target { arch: std::env::consts::ARCH.to_owned(), features }
-}
-
-/// Checks that this machine can run code made for `target`.
-///
-/// # Errors
-/// Names the architecture or the first CPU feature that is missing.
-pub fn check_host(target: &Target) -> Result<(), JitError> {
-    if target.arch != std::env::consts::ARCH {
-        return Err(JitError::Target(format!("it is for {}, this is {}", target.arch, std::env::consts::ARCH)));
-    }
-    match target.features.iter().find(|f| !host_has(f)) {
-        Some(missing) => Err(JitError::Target(format!("CPU feature `{missing}` is missing"))),
-        None => Ok(()),
-    }
-}
+/// Features that Cranelift makes no use of: it has no flag for them.
+const UNUSED: [&str; 2] = ["avx512bw", "f16c"];
 
 /// What a target is set up for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,14 +21,18 @@ pub(crate) enum Use {
     Entry,
 }
 
-/// The target for the options, with the description that goes into the code object.
-pub(crate) fn build_machine(options: &CpuOptions, use_case: Use) -> Result<(Machine, Target), CompileError> {
-    let target = match &options.features {
-        None => host_target(),
-        Some(features) => chosen_target(features)?,
-    };
+/// Cranelift set up for the target of the options.
+pub(crate) fn build_machine(options: &CpuOptions, use_case: Use) -> Result<Machine, CompileError> {
+    let target = &options.target;
+    if target.arch != std::env::consts::ARCH {
+        return Err(CompileError::Target(format!(
+            "code for {} cannot be made on {}",
+            target.arch,
+            std::env::consts::ARCH
+        )));
+    }
     #[cfg(target_arch = "x86_64")]
-    if !target.features.iter().any(|f| f == "sse4.2") {
+    if !target.has("sse4.2") {
         return Err(CompileError::Target("x86-64 code needs at least SSE4.2".to_owned()));
     }
     let mut shared = settings::builder();
@@ -138,25 +50,14 @@ pub(crate) fn build_machine(options: &CpuOptions, use_case: Use) -> Result<(Mach
     }
     let mut builder = cranelift_native::builder_with_options(false)
         .map_err(|e| CompileError::Target(format!("this host is not supported: {e}")))?;
-    for (name, flag) in FEATURES {
-        if target.features.iter().any(|f| f == name) {
-            builder.enable(flag).map_err(|e| CompileError::Target(format!("enabling {flag}: {e}")))?;
-        }
+    for feature in target.features.iter().filter(|f| !UNUSED.contains(&f.as_str())) {
+        let flag = format!("has_{}", feature.replace('.', ""));
+        builder.enable(&flag).map_err(|e| CompileError::Target(format!("CPU feature `{feature}`: {e}")))?;
     }
     let isa = builder
         .finish(settings::Flags::new(shared))
         .map_err(|e| CompileError::Target(format!("Cranelift refused the target: {e}")))?;
-    Ok((Machine::new(isa, &target, use_case == Use::OptimizedKernels), target))
-}
-
-fn chosen_target(features: &[String]) -> Result<Target, CompileError> {
-    let mut chosen = features.to_vec();
-    chosen.sort();
-    chosen.dedup();
-    if let Some(unknown) = chosen.iter().find(|f| !FEATURES.iter().any(|(name, _)| name == f)) {
-        return Err(CompileError::Target(format!("unknown CPU feature `{unknown}`")));
-    }
-    Ok(Target { arch: std::env::consts::ARCH.to_owned(), features: chosen })
+    Ok(Machine::new(isa, target, use_case == Use::OptimizedKernels))
 }
 
 /// What the emitter asks about the target.
@@ -173,9 +74,9 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    fn new(isa: OwnedTargetIsa, target: &Target, optimizes: bool) -> Machine {
+    fn new(isa: OwnedTargetIsa, target: &CpuTarget, optimizes: bool) -> Machine {
         let x64 = target.arch == "x86_64";
-        let fma = !x64 || (target.features.iter().any(|f| f == "fma") && target.features.iter().any(|f| f == "avx"));
+        let fma = !x64 || (target.has("fma") && target.has("avx"));
         Machine { isa, x64, fma, optimizes }
     }
 

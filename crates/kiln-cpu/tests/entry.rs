@@ -3,14 +3,14 @@
 mod common;
 
 use common::{READ, WRITE};
-use kiln_cpu::{CodeObject, CompileError, CpuOptions, HostCode, JitError, compile, jit};
+use kiln_cpu::{CompileError, CpuOptions, CpuTarget, HostCode, JitError, NativeCode, compile, jit};
 use kiln_ir::op::CompareDirection;
-use kiln_ir::{BinaryOp, DType, Shape};
+use kiln_ir::{BinaryOp, DType};
 use kiln_kernels::CpuCall;
 use kiln_kernels::abi::{LibraryCallSite, ParallelForFn, RunContext, parallel_for};
 use kiln_kernels::pool::ThreadPool;
 use kiln_loops::{Index, Kernel, KernelBuilder, LoopKind};
-use kiln_program::{Buffer, BufferId, KernelInfo, Port, Program, Signature, Slot, Step};
+use kiln_program::{BoundPort, BoundSignature, Buffer, BufferId, KernelInfo, Program, Slot, Step};
 
 /// `y = x op c` over `n` i32.
 fn map(op: BinaryOp, c: f64, n: u64) -> Kernel {
@@ -38,8 +38,8 @@ fn below(limit: f64) -> Kernel {
     b.finish()
 }
 
-fn port(name: &str, dtype: DType, n: usize) -> Port {
-    Port { name: name.into(), dtype, shape: vec![n], symbolic: Shape::default() }
+fn port(name: &str, dtype: DType, n: usize) -> BoundPort {
+    BoundPort { name: name.into(), dtype, shape: vec![n] }
 }
 
 /// A program with one i32 input and output of `n`, and i32 (and one bool) buffers in the arena.
@@ -69,10 +69,10 @@ impl Fixture {
         };
         let program = Program {
             name: "test".into(),
-            signature: Signature {
+            signature: BoundSignature {
                 inputs: vec![port("in", DType::I32, n as usize)],
                 outputs: vec![port("out", DType::I32, n as usize)],
-                ..Signature::default()
+                ..BoundSignature::default()
             },
             buffers: vec![
                 buffer("in", DType::I32, bytes, Slot::Input(0), 0),
@@ -84,10 +84,9 @@ impl Fixture {
             steps: vec![],
             kernels: vec![],
             calls: vec![],
-            constants: vec![],
+            constant_bytes: 0,
             arena_bytes: 64 + 2 * stride,
             lower_bound_bytes: 0,
-            threads: 1,
         };
         Fixture { program, kernels: vec![], n }
     }
@@ -95,7 +94,7 @@ impl Fixture {
     fn kernel(&mut self, kernel: Kernel, grain: u64) -> u32 {
         self.program.kernels.push(KernelInfo {
             name: kernel.name.clone(),
-            params: kernel.params.len() as u32,
+            params: kernel.params.iter().map(|p| p.len * p.dtype.size() as u64).collect(),
             extent: kernel.parallel_extent(),
             grain,
             bytes_moved: 0,
@@ -105,7 +104,7 @@ impl Fixture {
         self.kernels.len() as u32 - 1
     }
 
-    fn compile(&self) -> (CodeObject, kiln_cpu::CompileReport) {
+    fn compile(&self) -> (NativeCode, kiln_cpu::CompileReport) {
         compile(&self.program, &self.kernels, &CpuOptions::default()).expect("compiles")
     }
 
@@ -335,16 +334,17 @@ fn programs_that_do_not_fit_are_refused() {
 #[test]
 fn code_for_other_machines_is_refused() {
     let (code, _) = Fixture::new(1).compile();
-    let with = |change: fn(&mut CodeObject)| {
+    let with = |change: fn(&mut NativeCode)| {
         let mut code = code.clone();
         change(&mut code);
         jit(&code).expect_err("refused")
     };
-    assert!(matches!(with(|c| c.target.arch = "mips".into()), JitError::Target(_)));
-    assert!(matches!(with(|c| c.target.features.push("warp".into())), JitError::Target(_)));
+    assert!(matches!(with(|c| c.target.arch = "mips".into()), JitError::Target { .. }));
+    assert!(matches!(with(|c| c.target.features.push("warp".into())), JitError::Target { .. }));
     assert!(matches!(with(|c| c.entry = c.bytes.len() as u64), JitError::Malformed(_)));
     assert!(matches!(with(|c| c.kernels.push(1 << 40)), JitError::Malformed(_)));
-    let unknown = CpuOptions { features: Some(vec!["warp".into()]), ..CpuOptions::default() };
+    let target = CpuTarget { features: vec!["sse4.2".into(), "warp".into()], ..CpuTarget::host() };
+    let unknown = CpuOptions { target, ..CpuOptions::default() };
     let f = Fixture::new(1);
     assert!(matches!(compile(&f.program, &[], &unknown), Err(CompileError::Target(_))));
 }

@@ -5,7 +5,7 @@ use crate::kernels::KernelTable;
 use crate::{LowerOptions, Lowered};
 use kiln_ir::{DType, Tensor, TensorType};
 use kiln_plan::arena::{self as plan, Interval};
-use kiln_program::{Buffer, BufferId, CallInfo, Program, Signature, Slot, Step};
+use kiln_program::{Blob, BoundSignature, Buffer, BufferId, CallInfo, Program, Slot, Step};
 use std::collections::HashMap;
 
 /// Alignment in the arena: a cache line.
@@ -75,7 +75,7 @@ impl<'o> Buffers<'o> {
     }
 
     /// Computes lifetimes, places the arena's buffers and puts the program together.
-    pub(crate) fn finish(mut self, name: String, signature: Signature, steps: Vec<Step>) -> Lowered {
+    pub(crate) fn finish(mut self, name: String, signature: BoundSignature, steps: Vec<Step>) -> Lowered {
         let mut lifetimes = Lifetimes { buffers: &mut self.buffers, step: 0, loops: Vec::new() };
         lifetimes.walk(&steps);
         let arena: Vec<usize> = (0..self.buffers.len())
@@ -90,6 +90,7 @@ impl<'o> Buffers<'o> {
         for (&i, &offset) in arena.iter().zip(&assignment.offsets) {
             self.buffers[i].offset = offset;
         }
+        let constants = Blob::from(&self.constants.into_bytes()[..]);
         let program = Program {
             name,
             signature,
@@ -97,12 +98,11 @@ impl<'o> Buffers<'o> {
             steps,
             kernels: self.kernels.infos,
             calls: self.calls,
-            constants: self.constants.into_bytes(),
+            constant_bytes: constants.len() as u64,
             arena_bytes: assignment.total,
             lower_bound_bytes: assignment.lower_bound,
-            threads: self.options.threads,
         };
-        Lowered { program, kernels: self.kernels.kernels, fused: self.kernels.operators }
+        Lowered { program, constants, kernels: self.kernels.kernels, fused: self.kernels.operators }
     }
 }
 
@@ -132,22 +132,12 @@ impl Lifetimes<'_> {
     fn walk(&mut self, steps: &[Step]) {
         for step in steps {
             match step {
-                Step::Launch { args, .. } | Step::Call { args, .. } => args.iter().for_each(|&a| self.touch(a)),
-                Step::Copy { src, dst } => {
-                    self.touch(*src);
-                    self.touch(*dst);
-                }
                 Step::While { cond, pred, body } => self.walk_loop(cond, *pred, body),
-                Step::If { pred, then, otherwise } => {
-                    self.touch(*pred);
-                    self.step += 1;
-                    self.walk(then);
-                    self.walk(otherwise);
-                }
-                Step::Case { index, branches } => {
-                    self.touch(*index);
-                    self.step += 1;
-                    branches.iter().for_each(|b| self.walk(b));
+                _ => {
+                    step.buffers().into_iter().for_each(|id| self.touch(id));
+                    let inner = step.children();
+                    self.step += u32::from(!inner.is_empty());
+                    inner.into_iter().for_each(|steps| self.walk(steps));
                 }
             }
             self.step += 1;

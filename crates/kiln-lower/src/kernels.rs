@@ -55,7 +55,7 @@ fn info(kernel: &Kernel) -> KernelInfo {
     let grain = (GRAIN_NS / ns.max(1e-3)).ceil() as u64;
     KernelInfo {
         name: kernel.name.clone(),
-        params: kernel.params.len() as u32,
+        params: kernel.params.iter().map(|p| p.len.saturating_mul(p.dtype.size() as u64)).collect(),
         extent,
         grain: grain.clamp(1, extent.max(1)),
         bytes_moved,

@@ -12,10 +12,11 @@ mod constants;
 mod kernels;
 mod region;
 
+use kiln_ir::dim::DimEnv;
 use kiln_ir::{Diagnostic, Diagnostics, Func, InputKind, OutputKind};
 use kiln_loops::Kernel;
 use kiln_plan::fusion::FusionOptions;
-use kiln_program::{Port, Program, Signature, Slot, Variable};
+use kiln_program::{Blob, Program, Signature, Slot};
 
 /// Choices of the lowering.
 #[derive(Clone, Debug)]
@@ -24,13 +25,11 @@ pub struct LowerOptions {
     pub fusion: FusionOptions,
     /// Reorder groups for low peak memory.
     pub schedule: bool,
-    /// Threads that the program will run on at most.
-    pub threads: usize,
 }
 
 impl Default for LowerOptions {
     fn default() -> LowerOptions {
-        LowerOptions { fusion: FusionOptions::default(), schedule: true, threads: 1 }
+        LowerOptions { fusion: FusionOptions::default(), schedule: true }
     }
 }
 
@@ -39,6 +38,8 @@ impl Default for LowerOptions {
 pub struct Lowered {
     /// Steps, buffers, signature.
     pub program: Program,
+    /// Contents of the program's constants slot.
+    pub constants: Blob,
     /// The kernels, in the order of `program.kernels`.
     pub kernels: Vec<Kernel>,
     /// For each kernel the operators that it computes, in the order of the graph. (Equal kernels are one; it is listed with the
@@ -51,7 +52,7 @@ pub struct Lowered {
 /// # Errors
 /// A symbolic dimension or a dtype that is left to legalize, or an operator without a lowering, with its source line.
 pub fn lower(func: &Func, options: &LowerOptions) -> Result<Lowered, Diagnostics> {
-    let signature = signature(func)?;
+    let signature = Signature::of(func).bind(&DimEnv::new())?;
     check_dtypes(func)?;
     let func = library::legalize(func.clone())?;
     let mut ctx = buffers::Buffers::new(options);
@@ -99,43 +100,4 @@ fn check_dtypes(func: &Func) -> Result<(), Diagnostics> {
         node.op.regions().into_iter().try_for_each(check_dtypes)?;
     }
     Ok(())
-}
-
-fn signature(func: &Func) -> Result<Signature, Diagnostics> {
-    let sizes = |name: &str, ty: &kiln_ir::TensorType, loc: &kiln_ir::Loc| {
-        ty.shape.as_sizes().map(|s| s.to_vec()).ok_or_else(|| {
-            Diagnostics::from(
-                Diagnostic::new("lower.static", format!("the shape {} of \"{name}\" is not fully known", ty.shape))
-                    .at(loc)
-                    .help("bind every named dimension before compiling"),
-            )
-        })
-    };
-    let mut signature = Signature::default();
-    let mut updated = vec![false; func.inputs.len()];
-    for output in &func.outputs {
-        let ty = func.ty(output.value);
-        match output.kind {
-            OutputKind::Fetch => signature.outputs.push(Port {
-                name: output.name.clone(),
-                dtype: ty.dtype,
-                shape: sizes(&output.name, ty, &func.node(output.value.node).loc)?,
-                symbolic: ty.shape.clone(),
-            }),
-            OutputKind::Update(input) => updated[input] = true,
-        }
-    }
-    for (input, updated) in func.inputs.iter().zip(updated) {
-        let shape = sizes(&input.name, &input.ty, &input.loc)?;
-        let (name, dtype) = (input.name.clone(), input.ty.dtype);
-        match &input.kind {
-            InputKind::Feed => {
-                signature.inputs.push(Port { name, dtype, shape, symbolic: input.ty.shape.clone() });
-            }
-            InputKind::Variable(init) => {
-                signature.variables.push(Variable { name, dtype, shape, init: init.clone(), updated });
-            }
-        }
-    }
-    Ok(signature)
 }

@@ -2,7 +2,7 @@
 
 use kiln_ir::{DType, Func, Tensor, text};
 use kiln_kernels::{CpuCall, RunContext, abi, check_call};
-use kiln_lower::{LowerOptions, lower};
+use kiln_lower::{LowerOptions, Lowered, lower};
 use kiln_program::{Call, Program, Slot, Step};
 
 /// Deterministic numbers in -1..1 (splitmix64).
@@ -32,12 +32,13 @@ fn memory(bytes: &[u8], len: usize) -> Vec<[u64; 8]> {
 }
 
 /// Runs a program that has library calls only.
-fn run(program: &Program, inputs: &[Tensor]) -> Vec<Tensor> {
-    program.validate().expect("a valid program");
+fn run(lowered: &Lowered, inputs: &[Tensor]) -> Vec<Tensor> {
+    let program = &lowered.program;
+    program.check().expect("a valid program");
     program.calls.iter().try_for_each(check_call).expect("the kernels' sizes");
-    let mut slots = vec![memory(&[], program.arena_bytes as usize), memory(&program.constants, 0)];
+    let mut slots = vec![memory(&[], program.arena_bytes as usize), memory(&lowered.constants, 0)];
     slots.extend(inputs.iter().map(|t| memory(t.bytes(), 0)));
-    let size = |port: &kiln_program::Port| port.shape.iter().product::<usize>() * port.dtype.size();
+    let size = |port: &kiln_program::BoundPort| port.shape.iter().product::<usize>() * port.dtype.size();
     slots.extend(program.signature.outputs.iter().map(|port| memory(&[], size(port))));
     let bases: Vec<*mut u8> = slots.iter_mut().map(|slot| slot.as_mut_ptr().cast()).collect();
     for step in &program.steps {
@@ -59,7 +60,7 @@ fn run(program: &Program, inputs: &[Tensor]) -> Vec<Tensor> {
         unsafe { op.function()(&ctx, op.params_ptr(), bufs.as_ptr()) };
     }
     let first = 2 + inputs.len();
-    let output = |(i, port): (usize, &kiln_program::Port)| {
+    let output = |(i, port): (usize, &kiln_program::BoundPort)| {
         let bytes: Vec<u8> = slots[first + i].as_flattened().iter().flat_map(|word| word.to_ne_bytes()).collect();
         Tensor::from_bytes(port.dtype, &port.shape[..], &bytes[..size(port)]).expect("a tensor")
     };
@@ -75,8 +76,8 @@ fn check(source: &str, prepare: impl Fn(usize, Tensor) -> Tensor) -> Program {
     };
     let inputs: Vec<Tensor> = func.inputs.iter().enumerate().map(draw).collect();
     let expected = kiln_interp::eval(&func, &inputs).unwrap_or_else(|e| panic!("{e}"));
-    let program = lower(&func, &LowerOptions::default()).unwrap_or_else(|e| panic!("{e}")).program;
-    for (e, g) in expected.iter().zip(run(&program, &inputs)) {
+    let lowered = lower(&func, &LowerOptions::default()).unwrap_or_else(|e| panic!("{e}"));
+    for (e, g) in expected.iter().zip(run(&lowered, &inputs)) {
         assert_eq!((e.dtype(), e.shape()), (g.dtype(), g.shape()), "{source}");
         let wide = |t: &Tensor| {
             let wide = kiln_interp::eval_op(&kiln_ir::Op::Convert(DType::F64), std::slice::from_ref(t));
@@ -85,12 +86,13 @@ fn check(source: &str, prepare: impl Fn(usize, Tensor) -> Tensor) -> Program {
         let (e, g) = (wide(e), wide(&g));
         let norm = (e.iter().map(|x| x * x).sum::<f64>() / e.len().max(1) as f64).sqrt();
         // Sizes are small: errors of some dozens of units in the last place of what is typical.
-        let bound = norm.max(1e-30) * if program.signature.outputs[0].dtype == DType::F32 { 2e-6 } else { 4e-15 };
+        let bound =
+            norm.max(1e-30) * if lowered.program.signature.outputs[0].dtype == DType::F32 { 2e-6 } else { 4e-15 };
         for (i, (a, b)) in e.iter().zip(&g).enumerate() {
             assert!((a - b).abs() <= bound || (a.is_nan() && b.is_nan()), "{source}: element {i}: {b}, expected {a}");
         }
     }
-    program
+    lowered.program
 }
 
 #[test]
@@ -123,7 +125,7 @@ fn tables_are_constants_that_calls_share() {
         |_, t| t,
     );
     let Call::Fft(params) = &program.calls[0].call else { panic!("not a transform") };
-    assert_eq!(program.constants.len(), params.table_bytes());
+    assert_eq!(program.constant_bytes, params.table_bytes() as u64);
     let tables = program.buffers.iter().filter(|buffer| buffer.slot == Slot::Constants);
     assert_eq!(tables.count(), 1, "{program}");
 }
@@ -140,16 +142,16 @@ fn a_program_without_its_tables_is_refused() {
     let whole = program.clone();
     let Step::Call { args, .. } = &mut program.steps[0] else { panic!("not a library call") };
     args.remove(2);
-    assert!(program.validate().is_err());
+    assert!(program.check().is_err());
     let mut program = whole.clone();
     let Call::Fft(params) = &mut program.calls[0].call else { panic!("not a transform") };
     params.length = vec![1 << 50];
-    let message = program.validate().expect_err("too long").to_string();
+    let message = program.check().expect_err("too long").to_string();
     assert!(message.contains("length"), "{message}");
     let mut program = whole.clone();
     let Call::Fft(params) = &mut program.calls[0].call else { panic!("not a transform") };
     params.batch += 1;
-    let message = program.validate().expect_err("too many").to_string();
+    let message = program.check().expect_err("too many").to_string();
     assert!(message.contains("operand needs"), "{message}");
     // What the program says of its tables is not taken at its word.
     let mut site = whole.calls[0].clone();

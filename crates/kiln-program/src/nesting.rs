@@ -1,6 +1,6 @@
 //! Decoding of nested steps without trust in the depth of the nesting: a hostile file must not exhaust the stack.
 
-use crate::validate::MAX_DEPTH;
+use crate::check::MAX_DEPTH;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use std::cell::Cell;

@@ -52,7 +52,7 @@ fn expected(path: &Path) -> Result<Expected, Box<dyn Error>> {
 }
 
 fn list(ports: &[Port]) -> String {
-    ports.iter().map(|p| format!("{} {}{}", p.name, p.dtype, p.symbolic)).collect::<Vec<_>>().join(", ")
+    ports.iter().map(|p| format!("{} {}{}", p.name, p.dtype, p.shape)).collect::<Vec<_>>().join(", ")
 }
 
 /// The image in five shades; small pixels are two characters wide, since characters are twice as high as wide.

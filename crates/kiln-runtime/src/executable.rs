@@ -14,7 +14,7 @@ use kiln_ir::tensor::AlignedBytes;
 use kiln_ir::{Initializer, Tensor, TensorType};
 use kiln_kernels::HostCode;
 use kiln_kernels::ThreadPool;
-use kiln_program::{CodeObject, Program, Signature};
+use kiln_program::{BoundPort, BoundSignature, BoundVariable, Code, CompiledProgram, Port, Program, Signature};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -31,10 +31,8 @@ pub trait Specialize: Send + Sync {
 
 /// A freshly compiled program.
 pub struct Specialized {
-    /// The program.
-    pub program: Program,
-    /// Its code as data, for export.
-    pub object: CodeObject,
+    /// The program with its code as data.
+    pub compiled: CompiledProgram,
     /// Its code, callable.
     pub code: Box<dyn HostCode>,
     /// How long compiling took.
@@ -82,7 +80,7 @@ pub struct MemoryReport {
 pub struct ExecutableBuilder {
     /// Name of the graph.
     pub name: String,
-    /// The signature with named dimensions in `symbolic`; the concrete shapes are not used.
+    /// The signature with named dimensions.
     pub signature: Signature,
     /// Programs compiled ahead.
     pub programs: Vec<Specialized>,
@@ -150,24 +148,23 @@ impl Executable {
     /// As [`Executable::load`].
     pub fn from_bytes(bytes: &[u8], threads: usize) -> Result<Executable, RunError> {
         let artifact = kiln_artifact::read(bytes)?;
-        let (name, mut signature) = match artifact.programs.first() {
-            Some((program, _)) => (program.name.clone(), program.signature.clone()),
+        let signature = artifact.signature;
+        let name = match artifact.programs.first() {
+            Some(first) => first.program.name.clone(),
             None => return Err(RunError::System("the artifact holds no program".into())),
         };
-        // A variable may keep its value for some sizes only.
-        for (program, _) in &artifact.programs {
-            let variables = signature.variables.iter_mut().zip(&program.signature.variables);
-            variables.for_each(|(v, other)| v.updated |= other.updated);
-        }
         let capacity = artifact.programs.len();
         let programs = artifact
             .programs
             .into_iter()
-            .map(|(program, object)| {
+            .map(|compiled| {
+                let Code::Native(native) = &compiled.code else {
+                    return Err(RunError::System(format!("code for {} does not run here", compiled.code.target())));
+                };
                 // SAFETY: checksum and structure are checked; that the code is the program's is what trusting a file means
                 // (see `load`).
-                let code = unsafe { map_code(&object)? };
-                Ok(Specialized { program, object, code, compile_time: Duration::ZERO })
+                let code = unsafe { map_code(native)? };
+                Ok(Specialized { compiled, code, compile_time: Duration::ZERO })
             })
             .collect::<Result<Vec<_>, RunError>>()?;
         ExecutableBuilder { name, signature, programs, specialize: None, capacity, threads }.build()
@@ -178,7 +175,12 @@ impl Executable {
         &self.shared.name
     }
 
-    /// Inputs, outputs and variables; shapes with named dimensions are in the ports' `symbolic`.
+    /// Threads that a run may use.
+    pub fn threads(&self) -> usize {
+        self.shared.pool.as_ref().map_or(1, ThreadPool::threads)
+    }
+
+    /// Inputs, outputs and variables; shapes have named dimensions.
     pub fn signature(&self) -> &Signature {
         &self.shared.signature
     }
@@ -199,7 +201,7 @@ impl Executable {
     /// The programs compiled so far: steps, buffers, kernels, and the time that compiling took.
     pub fn inspect(&self, mut visit: impl FnMut(&Program, Duration)) {
         for p in self.programs() {
-            visit(&p.program, p.compile_time);
+            visit(&p.compiled.program, p.compile_time);
         }
     }
 
@@ -211,7 +213,7 @@ impl Executable {
         let signature = &self.shared.signature;
         let ports = signature.inputs.iter().chain(&signature.outputs);
         let known: BTreeSet<&str> =
-            ports.flat_map(|p| p.symbolic.iter()).flat_map(|d| d.symbols()).map(|s| &**s).collect();
+            ports.flat_map(|p| p.shape.iter()).flat_map(|d| d.symbols()).map(|s| &**s).collect();
         if let Some((name, _)) = dims.iter().find(|(n, _)| !known.contains(n)) {
             let expected = known.iter().map(|s| (*s).to_owned()).collect();
             return Err(RunError::UnknownDim { name: (*name).to_owned(), expected });
@@ -238,7 +240,7 @@ impl Executable {
     /// As [`Executable::run`].
     pub fn run_into(&self, inputs: &[TensorView<'_>], outputs: &mut [TensorViewMut<'_>]) -> Result<(), RunError> {
         let program = self.program_for(inputs)?;
-        check_outputs(&program.program.signature, outputs)?;
+        check_outputs(&program.compiled.program.signature, outputs)?;
         let defaults = self.defaults()?;
         let variables = defaults.iter().map(|t| t.bytes().as_ptr().cast_mut());
         // SAFETY: inputs and outputs are checked against the signature; the defaults have the variables' types, and no
@@ -268,29 +270,25 @@ impl Executable {
     }
 
     fn to_bytes(&self, value: impl Fn(&str) -> Option<Tensor>) -> Result<Vec<u8>, RunError> {
-        let mut programs = Vec::new();
-        for loaded in self.programs() {
-            let mut program = loaded.program.clone();
-            program.constants = loaded.constants().to_vec();
-            for variable in &mut program.signature.variables {
-                if let Some(value) = value(&variable.name) {
-                    if value.dtype() != variable.dtype || value.shape() != variable.shape {
-                        return Err(RunError::VariableType {
-                            name: variable.name.clone(),
-                            expected: type_name(variable.dtype, &variable.shape),
-                            found: type_name(value.dtype(), value.shape()),
-                        });
-                    }
-                    variable.init = Initializer::Value(value);
-                }
-            }
-            programs.push((program, (*loaded.object).clone()));
-        }
+        let programs: Vec<CompiledProgram> = self.programs().iter().map(|p| p.compiled.clone()).collect();
         if programs.is_empty() {
             return Err(RunError::NothingCompiled);
         }
+        let mut signature = self.shared.signature.clone();
+        for variable in &mut signature.variables {
+            if let Some(value) = value(&variable.name) {
+                if value.dtype() != variable.dtype || value.shape() != variable.shape {
+                    return Err(RunError::VariableType {
+                        name: variable.name.clone(),
+                        expected: type_name(variable.dtype, &variable.shape),
+                        found: type_name(value.dtype(), value.shape()),
+                    });
+                }
+                variable.init = Initializer::Value(value);
+            }
+        }
         let producer = concat!("kiln ", env!("CARGO_PKG_VERSION")).to_owned();
-        Ok(kiln_artifact::write(&Artifact { producer, programs })?)
+        Ok(kiln_artifact::write(&Artifact { producer, signature, programs })?)
     }
 
     pub(crate) fn pool(&self) -> Option<&ThreadPool> {
@@ -326,7 +324,7 @@ impl Executable {
                 Some((_, feed)) => Ok((*feed).into()),
                 None => Err(RunError::MissingFeed {
                     name: port.name.clone(),
-                    expected: format!("{}{}", port.dtype, port.symbolic),
+                    expected: format!("{}{}", port.dtype, port.shape),
                 }),
             })
             .collect()
@@ -339,10 +337,10 @@ impl Executable {
             return Err(RunError::Count { what: "inputs", expected: ports.len(), found: inputs.len() });
         }
         let type_error = |i: usize| {
-            let (port, view): (&kiln_program::Port, &TensorView<'_>) = (&ports[i], &inputs[i]);
+            let (port, view): (&Port, &TensorView<'_>) = (&ports[i], &inputs[i]);
             RunError::FeedType {
                 name: port.name.clone(),
-                expected: format!("{}{}", port.dtype, port.symbolic),
+                expected: format!("{}{}", port.dtype, port.shape),
                 found: type_name(view.dtype(), view.shape()),
             }
         };
@@ -356,12 +354,11 @@ impl Executable {
             }
         }
         for (i, (port, view)) in ports.iter().zip(inputs).enumerate() {
-            let fits = |(d, &n): (&kiln_ir::Dim, &usize)| d.as_const().is_none_or(|c| c == n as i64);
-            if port.symbolic.rank() != view.shape().len() || !port.symbolic.iter().zip(view.shape()).all(fits) {
+            if !port.fits(view.shape()) {
                 return Err(type_error(i));
             }
         }
-        let types: Vec<TensorType> = ports.iter().map(|p| TensorType::new(p.dtype, p.symbolic.clone())).collect();
+        let types: Vec<TensorType> = ports.iter().map(Port::ty).collect();
         let named: Vec<(&str, &TensorType)> = ports.iter().map(|p| p.name.as_str()).zip(&types).collect();
         let shapes: Vec<&[usize]> = inputs.iter().map(TensorView::shape).collect();
         let env = kiln_ir::specialize::bind_dims(&named, &shapes).map_err(RunError::Dims)?;
@@ -369,12 +366,13 @@ impl Executable {
     }
 
     fn compile_for(&self, env: &DimEnv) -> Result<Arc<Loaded>, RunError> {
-        let found = |list: &[Arc<Loaded>]| list.iter().find(|p| p.program.signature.dims == *env).cloned();
+        let found = |list: &[Arc<Loaded>]| list.iter().find(|p| p.compiled.program.signature.dims == *env).cloned();
         if let Some(loaded) = found(&self.shared.programs.read().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(loaded);
         }
         let Some(specialize) = &self.shared.specialize else {
-            let available = self.programs().iter().map(|p| format!("{:?}", p.program.signature.dims)).collect();
+            let available =
+                self.programs().iter().map(|p| format!("{:?}", p.compiled.program.signature.dims)).collect();
             return Err(RunError::NoProgram { dims: format!("{env:?}"), available });
         };
         let s = specialize.specialize(env).map_err(RunError::Specialize)?;
@@ -416,11 +414,9 @@ impl Executable {
         inputs: &[TensorView<'_>],
         variables: impl Iterator<Item = *mut u8>,
     ) -> Result<Outputs, RunError> {
-        let ports = &program.program.signature.outputs;
-        let mut memory: Vec<AlignedBytes> = ports
-            .iter()
-            .map(|p| AlignedBytes::try_zeroed(p.shape.iter().product::<usize>() * p.dtype.size()))
-            .collect::<Result<_, _>>()?;
+        let ports = &program.compiled.program.signature.outputs;
+        let mut memory: Vec<AlignedBytes> =
+            ports.iter().map(|p| AlignedBytes::try_zeroed(p.bytes() as usize)).collect::<Result<_, _>>()?;
         let mut outputs: Vec<TensorViewMut<'_>> = ports
             .iter()
             .zip(&mut memory)
@@ -440,7 +436,7 @@ impl Executable {
 }
 
 /// Checks the caller's output buffers against a program.
-pub(crate) fn check_outputs(signature: &Signature, outputs: &[TensorViewMut<'_>]) -> Result<(), RunError> {
+pub(crate) fn check_outputs(signature: &BoundSignature, outputs: &[TensorViewMut<'_>]) -> Result<(), RunError> {
     let ports = &signature.outputs;
     if ports.len() != outputs.len() {
         return Err(RunError::Count { what: "outputs", expected: ports.len(), found: outputs.len() });
@@ -458,21 +454,17 @@ pub(crate) fn check_outputs(signature: &Signature, outputs: &[TensorViewMut<'_>]
 }
 
 fn memory_of(loaded: &Loaded) -> MemoryReport {
-    let s = &loaded.program.signature;
-    let ports = |list: &[kiln_program::Port]| list.iter().map(|p| bytes(&p.shape, p.dtype)).sum();
+    let CompiledProgram { program, constants, code } = &loaded.compiled;
+    let s = &program.signature;
     MemoryReport {
-        arena: loaded.program.arena_bytes,
-        lower_bound: loaded.program.lower_bound_bytes,
-        constants: loaded.constants().len() as u64,
-        variables: s.variables.iter().map(|v| bytes(&v.shape, v.dtype)).sum(),
-        inputs: ports(&s.inputs),
-        outputs: ports(&s.outputs),
-        code: loaded.object.bytes.len() as u64,
+        arena: program.arena_bytes,
+        lower_bound: program.lower_bound_bytes,
+        constants: constants.len() as u64,
+        variables: s.variables.iter().map(BoundVariable::bytes).sum(),
+        inputs: s.inputs.iter().map(BoundPort::bytes).sum(),
+        outputs: s.outputs.iter().map(BoundPort::bytes).sum(),
+        code: code.bytes(),
     }
-}
-
-fn bytes(shape: &[usize], dtype: kiln_ir::DType) -> u64 {
-    (shape.iter().product::<usize>() * dtype.size()) as u64
 }
 
 impl std::fmt::Debug for Executable {

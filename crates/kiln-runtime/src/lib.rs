@@ -29,7 +29,7 @@ pub mod ndarray;
 #[cfg(feature = "npy")]
 pub mod npy;
 
-pub use code::{host_features, map_code};
+pub use code::map_code;
 pub use error::RunError;
 pub use executable::{Executable, ExecutableBuilder, MemoryReport, Specialize, Specialized};
 pub use kiln_artifact::ArtifactError;

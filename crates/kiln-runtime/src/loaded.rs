@@ -3,26 +3,22 @@
 use crate::arena::ArenaPool;
 use crate::error::RunError;
 use crate::view::{TensorView, TensorViewMut};
-use kiln_ir::tensor::AlignedBytes;
 use kiln_kernels::abi::{self, LibraryCallSite, RunContext};
 use kiln_kernels::{CpuCall, HostCode, ThreadPool};
-use kiln_program::{CodeObject, Program};
+use kiln_program::CompiledProgram;
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// A loaded program.
 pub(crate) struct Loaded {
-    pub(crate) program: Program,
-    pub(crate) object: Arc<CodeObject>,
+    pub(crate) compiled: CompiledProgram,
     pub(crate) compile_time: Duration,
     code: Box<dyn HostCode>,
-    constants: AlignedBytes,
     calls: Vec<LibraryCallSite>,
     arenas: ArenaPool,
 }
 
-// SAFETY: the raw pointers are those of `calls`: they point into `program.calls`, whose heap memory neither moves nor changes
+// SAFETY: the raw pointers are those of `calls`: they point into the program's `calls`, whose heap memory neither moves nor changes
 // while `self` lives, and library kernels only read their parameters.
 unsafe impl Send for Loaded {}
 // SAFETY: as above.
@@ -39,36 +35,27 @@ impl Loaded {
     /// # Errors
     /// When the code lacks kernels of the program.
     pub(crate) fn new(
-        mut program: Program,
-        object: Arc<CodeObject>,
+        compiled: CompiledProgram,
         code: Box<dyn HostCode>,
         compile_time: Duration,
     ) -> Result<Loaded, RunError> {
-        program.validate().map_err(|e| RunError::Artifact(kiln_artifact::ArtifactError::Invalid(e.0)))?;
+        let program = &compiled.program;
         let invalid = |e: String| RunError::Artifact(kiln_artifact::ArtifactError::Invalid(e));
+        compiled.check().map_err(|e| invalid(e.0))?;
         program.calls.iter().try_for_each(kiln_kernels::check_call).map_err(invalid)?;
-        if code.kernels().len() < program.kernels.len() {
-            return Err(RunError::System("the code lacks kernels of the program".into()));
-        }
         let arena = usize::try_from(program.arena_bytes)
             .map_err(|_| RunError::System("the arena is larger than the address space".into()))?;
-        let constants = AlignedBytes::copy_of(&std::mem::take(&mut program.constants));
         let calls = program
             .calls
             .iter()
             .map(|site| LibraryCallSite { function: site.call.function(), params: site.call.params_ptr() })
             .collect();
-        Ok(Loaded { program, object, compile_time, code, constants, calls, arenas: ArenaPool::new(arena) })
-    }
-
-    /// The contents of the constants slot.
-    pub(crate) fn constants(&self) -> &[u8] {
-        self.constants.as_bytes()
+        Ok(Loaded { compiled, compile_time, code, calls, arenas: ArenaPool::new(arena) })
     }
 
     /// True when the program was made for inputs of these shapes.
     pub(crate) fn fits<'s>(&self, shapes: impl Iterator<Item = &'s [usize]>) -> bool {
-        self.program.signature.inputs.iter().map(|p| p.shape.as_slice()).eq(shapes)
+        self.compiled.program.signature.inputs.iter().map(|p| p.shape.as_slice()).eq(shapes)
     }
 
     /// Runs the program.
@@ -91,11 +78,11 @@ impl Loaded {
             let mut slots = SLOTS.take();
             slots.clear();
             slots.push(arena);
-            slots.push(self.constants.as_bytes().as_ptr().cast_mut());
+            slots.push(self.compiled.constants.as_ptr().cast_mut());
             slots.extend(inputs.iter().map(|v| v.bytes().as_ptr().cast_mut()));
             slots.extend(outputs.iter_mut().map(TensorViewMut::as_mut_ptr));
             slots.extend(variables);
-            debug_assert_eq!(slots.len(), self.program.slot_count());
+            debug_assert_eq!(slots.len(), self.compiled.program.slot_count());
             let context = RunContext {
                 buffers: slots.as_ptr(),
                 kernels: self.code.kernels().as_ptr(),

@@ -124,7 +124,7 @@ impl Session {
     pub fn run_into(&mut self, inputs: &[TensorView<'_>], outputs: &mut [TensorViewMut<'_>]) -> Result<(), RunError> {
         let (exe, positions) = &self.bindings[0];
         let program = exe.program_for(inputs)?;
-        check_outputs(&program.program.signature, outputs)?;
+        check_outputs(&program.compiled.program.signature, outputs)?;
         let variables = pointers(&mut self.variables, positions);
         // SAFETY: inputs and outputs are checked; the variables are this session's own, exclusively borrowed, of the types
         // checked in `binding`.

@@ -3,11 +3,11 @@
 use crate::error::CompileError;
 use kiln_builder::FunctionSpec;
 use kiln_cpu::CpuOptions;
+use kiln_ir::Func;
 use kiln_ir::dim::DimEnv;
-use kiln_ir::{Func, InputKind, OutputKind};
 use kiln_lower::{LowerOptions, Lowered};
 use kiln_optimizer::{OptimizeOptions, Optimized};
-use kiln_program::{CodeObject, Port, Program, Signature, Variable};
+use kiln_program::{Code, CompiledProgram, NativeCode, Signature};
 use kiln_runtime::{Executable, ExecutableBuilder, Specialize, Specialized};
 use std::fmt;
 use std::sync::Arc;
@@ -32,6 +32,7 @@ const DEFAULT_CAPACITY: usize = 16;
 pub struct Compiler {
     optimize: OptimizeOptions,
     lower: LowerOptions,
+    threads: usize,
     cpu: CpuOptions,
     sizes: Vec<DimEnv>,
     capacity: usize,
@@ -44,9 +45,19 @@ pub struct Compiled {
     /// The program and its loop kernels.
     pub lowered: Lowered,
     /// The machine code.
-    pub object: CodeObject,
+    pub code: NativeCode,
+    /// What the code generator says of each kernel, with its dump if [`CpuOptions::dump`] asked for one.
+    pub codegen: kiln_cpu::CompileReport,
     /// Where the time went.
     pub report: CompileReport,
+}
+
+impl Compiled {
+    /// What devices load and artifacts hold.
+    pub fn into_program(self) -> CompiledProgram {
+        let Lowered { program, constants, .. } = self.lowered;
+        CompiledProgram { program, constants, code: Code::Native(self.code) }
+    }
 }
 
 /// Time of each stage of one compilation.
@@ -87,10 +98,10 @@ impl fmt::Display for CompileReport {
 impl Compiler {
     /// A compiler for this machine's CPU that uses as many threads as the process may.
     pub fn cpu() -> Compiler {
-        let threads = kiln_runtime::available_parallelism();
         Compiler {
             optimize: OptimizeOptions::default(),
-            lower: LowerOptions { threads, ..LowerOptions::default() },
+            lower: LowerOptions::default(),
+            threads: kiln_runtime::available_parallelism(),
             cpu: CpuOptions::default(),
             sizes: Vec::new(),
             capacity: DEFAULT_CAPACITY,
@@ -99,7 +110,7 @@ impl Compiler {
 
     /// Threads that a run may use (at least 1).
     pub fn threads(mut self, threads: usize) -> Compiler {
-        self.lower.threads = threads.max(1);
+        self.threads = threads.max(1);
         self
     }
 
@@ -122,7 +133,7 @@ impl Compiler {
         self
     }
 
-    /// Choices of fusion and scheduling; [`Compiler::threads`] sets the number of threads in them.
+    /// Choices of fusion and scheduling.
     pub fn lower(mut self, options: LowerOptions) -> Compiler {
         self.lower = options;
         self
@@ -148,13 +159,13 @@ impl Compiler {
     /// As [`Compiler::compile`].
     pub fn compile_func(&self, func: Func) -> Result<Executable, CompileError> {
         kiln_ir::verify::verify(&func)?;
-        let signature = symbolic_signature(&func);
+        let signature = Signature::of(&func);
         let stages = Stages { func: Arc::new(func), compiler: self.clone() };
         let symbolic = !stages.func.symbols().is_empty();
         let envs = if symbolic { self.sizes.clone() } else { vec![DimEnv::new()] };
         let programs = envs.iter().map(|env| stages.specialized(env)).collect::<Result<Vec<_>, _>>()?;
         let capacity = self.capacity.max(programs.len());
-        let threads = self.lower.threads;
+        let threads = self.threads;
         let name = stages.func.name.clone();
         let specialize: Option<Box<dyn Specialize>> = if symbolic { Some(Box::new(stages)) } else { None };
         Ok(ExecutableBuilder { name, signature, programs, specialize, capacity, threads }.build()?)
@@ -170,22 +181,21 @@ impl Compiler {
         let specialized = kiln_ir::specialize::specialize(func, dims)?;
         report.specialize = start.elapsed();
         // What a user feeds and fetches keeps its type, whatever the optimizer makes of it inside; the bytes are the same.
-        let signature = symbolic_signature(&specialized);
+        let signature = Signature::of(func).bind(dims)?;
         let start = Instant::now();
         let optimized = kiln_optimizer::optimize(specialized, &self.optimize)?;
         report.optimize = start.elapsed();
         let start = Instant::now();
         let mut lowered = kiln_lower::lower(&optimized.func, &self.lower)?;
-        keep_types(&mut lowered.program.signature, signature);
-        name_dims(&mut lowered.program, func, dims);
+        lowered.program.signature = signature.updating(&lowered.program.signature);
         report.lower = start.elapsed();
         let start = Instant::now();
-        let (object, _) = kiln_cpu::compile(&lowered.program, &lowered.kernels, &self.cpu)?;
+        let (code, codegen) = kiln_cpu::compile(&lowered.program, &lowered.kernels, &self.cpu)?;
         report.codegen = start.elapsed();
         if let Some(dir) = &self.optimize.dump {
             dump(dir, &lowered).map_err(CompileError::Dump)?;
         }
-        Ok(Compiled { optimized, lowered, object, report })
+        Ok(Compiled { optimized, lowered, code, codegen, report })
     }
 }
 
@@ -208,13 +218,8 @@ impl Stages {
     fn specialized(&self, dims: &DimEnv) -> Result<Specialized, CompileError> {
         let start = Instant::now();
         let compiled = self.compiler.stages(&self.func, dims)?;
-        let code = kiln_cpu::jit(&compiled.object)?;
-        Ok(Specialized {
-            program: compiled.lowered.program,
-            object: compiled.object,
-            code: Box::new(code),
-            compile_time: start.elapsed(),
-        })
+        let code = Box::new(kiln_cpu::jit(&compiled.code)?);
+        Ok(Specialized { compiled: compiled.into_program(), code, compile_time: start.elapsed() })
     }
 }
 
@@ -222,57 +227,4 @@ impl Specialize for Stages {
     fn specialize(&self, dims: &DimEnv) -> Result<Specialized, Box<dyn std::error::Error + Send + Sync>> {
         self.specialized(dims).map_err(Into::into)
     }
-}
-
-/// The signature with named dimensions; the concrete shapes stay empty where they depend on them.
-fn symbolic_signature(func: &Func) -> Signature {
-    let mut signature = Signature::default();
-    let mut updated = vec![false; func.inputs.len()];
-    for output in &func.outputs {
-        match output.kind {
-            OutputKind::Fetch => signature.outputs.push(port(&output.name, func.ty(output.value))),
-            OutputKind::Update(input) => updated[input] = true,
-        }
-    }
-    for (input, updated) in func.inputs.iter().zip(updated) {
-        match &input.kind {
-            InputKind::Feed => signature.inputs.push(port(&input.name, &input.ty)),
-            InputKind::Variable(init) => signature.variables.push(Variable {
-                name: input.name.clone(),
-                dtype: input.ty.dtype,
-                shape: sizes(&input.ty),
-                init: init.clone(),
-                updated,
-            }),
-        }
-    }
-    signature
-}
-
-fn sizes(ty: &kiln_ir::TensorType) -> Vec<usize> {
-    ty.shape.as_sizes().map(|s| s.to_vec()).unwrap_or_default()
-}
-
-fn port(name: &str, ty: &kiln_ir::TensorType) -> Port {
-    Port { name: name.to_owned(), dtype: ty.dtype, shape: sizes(ty), symbolic: ty.shape.clone() }
-}
-
-/// Gives the ports and variables of a program their types before optimizing back.
-fn keep_types(program: &mut Signature, original: Signature) {
-    program.inputs = original.inputs;
-    program.outputs = original.outputs;
-    for (variable, original) in program.variables.iter_mut().zip(original.variables) {
-        // Whether it is updated is for the optimizer to find out.
-        *variable = Variable { updated: variable.updated, ..original };
-    }
-}
-
-/// Gives a specialized program the names of the dimensions back.
-fn name_dims(program: &mut Program, func: &Func, dims: &DimEnv) {
-    let symbolic = symbolic_signature(func);
-    let s = &mut program.signature;
-    for (port, named) in s.inputs.iter_mut().zip(symbolic.inputs).chain(s.outputs.iter_mut().zip(symbolic.outputs)) {
-        port.symbolic = named.symbolic;
-    }
-    s.dims = dims.clone();
 }

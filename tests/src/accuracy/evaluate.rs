@@ -41,7 +41,8 @@ impl Backend {
     fn compiler(self) -> Compiler {
         let mut options = CpuOptions { verify: false, ..CpuOptions::default() };
         if self == Backend::WithoutFma {
-            options.features = Some(["sse3", "ssse3", "sse4.1", "sse4.2", "popcnt"].map(String::from).to_vec());
+            options.target =
+                kiln::cpu::CpuTarget::with_features(["sse3", "ssse3", "sse4.1", "sse4.2", "popcnt"]).expect("known");
         }
         Compiler::cpu().threads(1).codegen(options)
     }

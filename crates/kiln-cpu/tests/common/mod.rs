@@ -138,8 +138,7 @@ pub fn check_all(kernels: &[Kernel], seed: u64, options: &CpuOptions) {
 
 /// Whether the target of the options rounds fma once.
 pub fn fused(options: &CpuOptions) -> bool {
-    let features = options.features.clone().unwrap_or_else(|| kiln_cpu::host_target().features);
-    cfg!(not(target_arch = "x86_64")) || features.iter().any(|f| f == "fma")
+    cfg!(not(target_arch = "x86_64")) || options.target.has("fma")
 }
 
 pub fn check(kernel: &Kernel, seed: u64) {

@@ -81,7 +81,7 @@ fn describe(model: Model, step: &Executable, session: &Session) -> Result<(), Bo
         println!(
             "  compiled the training step in {ms:.1} ms: {} kernels, {} threads",
             program.kernels.len(),
-            program.threads
+            step.threads()
         );
     });
     for memory in step.memory() {

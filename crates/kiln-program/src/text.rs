@@ -1,12 +1,16 @@
 //! Programs as text: the signature, the steps, the memory plan as a table and as a picture of the arena over time.
 
 use crate::call::CallParams;
-use crate::{Buffer, BufferId, KernelInfo, Port, Program, Slot, Step};
+use crate::{BoundPort, Buffer, BufferId, KernelInfo, Program, Slot, Step};
 use std::fmt;
 
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "program {}", self.name)?;
+        if !self.signature.dims.is_empty() {
+            let dims: Vec<String> = self.signature.dims.iter().map(|(name, size)| format!("{name} = {size}")).collect();
+            writeln!(f, "  sizes    {}", dims.join(", "))?;
+        }
         for p in &self.signature.inputs {
             writeln!(f, "  input    {}", port(p))?;
         }
@@ -20,18 +24,15 @@ impl fmt::Display for Program {
         writeln!(
             f,
             "arena {} bytes (lower bound {}), constants {} bytes",
-            self.arena_bytes,
-            self.lower_bound_bytes,
-            self.constants.len()
+            self.arena_bytes, self.lower_bound_bytes, self.constant_bytes
         )?;
         let mut number = 0;
         write_steps(f, self, &self.steps, 1, &mut number)
     }
 }
 
-fn port(p: &Port) -> String {
-    let concrete = if p.symbolic.is_symbolic() { format!(" = {:?}", p.shape) } else { String::new() };
-    format!("{}: {}{}{concrete}", p.name, p.dtype, p.symbolic)
+fn port(p: &BoundPort) -> String {
+    format!("{}: {}{:?}", p.name, p.dtype, p.shape)
 }
 
 fn place(program: &Program, id: BufferId) -> String {
@@ -63,33 +64,25 @@ fn write_steps(
     for step in steps {
         write!(f, "{indent}{number}: ")?;
         *number += 1;
-        match step {
+        let (what, titles): (String, [&str; 2]) = match step {
             Step::Launch { kernel: k, args } => {
-                writeln!(f, "launch #{k} {} ({})", kernel(&program.kernels[*k as usize]), list(args))?;
+                (format!("launch #{k} {} ({})", kernel(&program.kernels[*k as usize]), list(args)), [""; 2])
             }
             Step::Call { call, args } => {
-                writeln!(f, "call {} ({})", program.calls[*call as usize].call.name(), list(args))?;
+                (format!("call {} ({})", program.calls[*call as usize].call.name(), list(args)), [""; 2])
             }
-            Step::Copy { src, dst } => writeln!(f, "copy {} -> {}", place(program, *src), place(program, *dst))?,
-            Step::While { cond, pred, body } => {
-                writeln!(f, "while {}", place(program, *pred))?;
-                write_steps(f, program, cond, depth + 1, number)?;
-                writeln!(f, "{indent}do")?;
-                write_steps(f, program, body, depth + 1, number)?;
+            Step::Copy { src, dst } => (format!("copy {} -> {}", place(program, *src), place(program, *dst)), [""; 2]),
+            Step::While { pred, .. } => (format!("while {}", place(program, *pred)), ["", "do"]),
+            Step::If { pred, .. } => (format!("if {}", place(program, *pred)), ["", "else"]),
+            Step::Case { index, .. } => (format!("case {}", place(program, *index)), ["branch"; 2]),
+        };
+        writeln!(f, "{what}")?;
+        for (i, inner) in step.children().into_iter().enumerate() {
+            match titles[i.min(1)] {
+                "" => {}
+                title => writeln!(f, "{indent}{title}")?,
             }
-            Step::If { pred, then, otherwise } => {
-                writeln!(f, "if {}", place(program, *pred))?;
-                write_steps(f, program, then, depth + 1, number)?;
-                writeln!(f, "{indent}else")?;
-                write_steps(f, program, otherwise, depth + 1, number)?;
-            }
-            Step::Case { index, branches } => {
-                writeln!(f, "case {}", place(program, *index))?;
-                for branch in branches {
-                    writeln!(f, "{indent}branch")?;
-                    write_steps(f, program, branch, depth + 1, number)?;
-                }
-            }
+            write_steps(f, program, inner, depth + 1, number)?;
         }
     }
     Ok(())
