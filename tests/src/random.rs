@@ -11,7 +11,6 @@ mod ops;
 mod structured;
 mod windows;
 
-use crate::compare::to_f64;
 use crate::rng::Rng;
 use kiln::ir::{DType, Func, InputKind, Loc, Op, Tensor, Value};
 
@@ -121,7 +120,7 @@ pub(crate) fn sums(dtype: DType) -> bool {
 
 /// The largest finite absolute value.
 pub(crate) fn magnitude(t: &Tensor) -> f64 {
-    to_f64(t).into_iter().filter(|x| x.is_finite()).fold(0.0, |a, x| a.max(x.abs()))
+    t.numbers().into_iter().filter(|x| x.is_finite()).fold(0.0, |a, x| a.max(x.abs()))
 }
 
 /// The graph of a seed: about `size` operators.

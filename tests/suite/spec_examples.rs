@@ -6,7 +6,6 @@ use kiln::interp::EvalOptions;
 use kiln::ir::{BinaryOp, Op, UnaryOp, text};
 use kiln::prelude::*;
 use kiln_spec::{Accuracy, Operator};
-use kiln_tests::compare::to_f64;
 
 /// Numbers as a tensor. Integers wrap, so that `4294967295` is a u32.
 fn tensor(dtype: DType, shape: &[usize], numbers: &[kiln_spec::Number]) -> Tensor {
@@ -44,7 +43,7 @@ fn allowed(accuracy: Accuracy) -> f64 {
 
 fn check(name: &str, how: &str, found: &Tensor, expected: &Tensor, ulps: f64) {
     assert_eq!(found.ty(), expected.ty(), "{name}, {how}");
-    let (f, e) = (to_f64(found), to_f64(expected));
+    let (f, e) = (found.numbers(), expected.numbers());
     for i in 0..f.len() {
         let same = f[i] == e[i] && f[i].is_sign_negative() == e[i].is_sign_negative();
         let near = (f[i] - e[i]).abs() <= ulps * ulp(found.dtype(), e[i]);
@@ -131,7 +130,7 @@ fn derivatives_are_what_the_table_says() {
         let vector = |v: &[f64]| Tensor::from_vec([v.len()], v.to_vec()).expect("fits");
         let value = |xs: &[f64], ys: &[f64]| {
             let operands = [vector(xs), vector(ys)];
-            to_f64(&kiln::interp::eval_op(&op, &operands[..arity]).unwrap_or_else(|e| panic!("{name}: {e}"))[0])
+            kiln::interp::eval_op(&op, &operands[..arity]).unwrap_or_else(|e| panic!("{name}: {e}"))[0].numbers()
         };
         let results = value(&xs, &ys);
         let by_autodiff = gradients(&op, arity, &vector(&xs), &vector(&ys));
@@ -142,7 +141,7 @@ fn derivatives_are_what_the_table_says() {
             };
             let h = 1e-5;
             let (above, below) = (shifted(h), shifted(-h));
-            let found = to_f64(&by_autodiff[operand]);
+            let found = by_autodiff[operand].numbers();
             for i in 0..xs.len() {
                 let stated = expr.eval(xs[i], ys[i], results[i]).expect("real");
                 let at = format!("{name}, operand {operand} at ({}, {})", xs[i], ys[i]);

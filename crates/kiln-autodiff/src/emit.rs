@@ -15,19 +15,7 @@ pub(crate) struct Emit<'f> {
 /// The value of a scalar (or one-element) integer literal.
 pub(crate) fn int_literal(op: &Op) -> Option<i64> {
     let Op::Constant(t) = op else { return None };
-    match t.dtype() {
-        DType::I8 => t.item::<i8>().ok().map(i64::from),
-        DType::I16 => t.item::<i16>().ok().map(i64::from),
-        DType::I32 => t.item::<i32>().ok().map(i64::from),
-        DType::I64 => t.item::<i64>().ok(),
-        DType::U8 => t.item::<u8>().ok().map(i64::from),
-        DType::U16 => t.item::<u16>().ok().map(i64::from),
-        DType::U32 => t.item::<u32>().ok().map(i64::from),
-        DType::U64 => t.item::<u64>().ok().and_then(|n| i64::try_from(n).ok()),
-        d if d.is_signed_int() => t.bytes().first().map(|b| i64::from(*b as i8)),
-        d if d.is_unsigned_int() => t.bytes().first().map(|b| i64::from(*b)),
-        _ => None,
-    }
+    t.item_int().ok().and_then(|n| i64::try_from(n).ok())
 }
 
 impl Emit<'_> {

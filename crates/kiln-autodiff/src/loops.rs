@@ -94,17 +94,7 @@ fn counted(f: &Func, node: &Node, cond: &Func, body: &Func) -> Option<Counted> {
 }
 
 fn largest(dtype: DType) -> Option<i64> {
-    match dtype {
-        DType::I8 => Some(i8::MAX.into()),
-        DType::I16 => Some(i16::MAX.into()),
-        DType::I32 => Some(i32::MAX.into()),
-        DType::I64 | DType::U64 => Some(i64::MAX),
-        DType::U8 => Some(u8::MAX.into()),
-        DType::U16 => Some(u16::MAX.into()),
-        DType::U32 => Some(u32::MAX.into()),
-        d if d.is_int() => Some((1 << (d.bits() - u32::from(d.is_signed_int()))) - 1),
-        _ => None,
-    }
+    dtype.is_int().then(|| i64::try_from(dtype.highest_int()).unwrap_or(i64::MAX))
 }
 
 /// The gradient of one iteration: `(states..., cotangents of active results..., saved values...) -> cotangents of active

@@ -154,20 +154,7 @@ pub(crate) fn first_extreme(e: &mut Emit, x: Value, axis: usize, kind: kiln_ir::
 /// A literal vector of integers in this dtype.
 pub(crate) fn int_vector(e: &mut Emit, dtype: DType, values: &[i64]) -> Res {
     let n = values.len();
-    macro_rules! data {
-        ($t:ty) => {
-            Tensor::from_vec([n], values.iter().map(|&v| <$t>::try_from(v).unwrap_or(<$t>::MAX)).collect())
-        };
-    }
-    let t = match dtype {
-        DType::I8 => data!(i8),
-        DType::I16 => data!(i16),
-        DType::I32 => data!(i32),
-        DType::U8 => data!(u8),
-        DType::U16 => data!(u16),
-        DType::U32 => data!(u32),
-        DType::U64 => data!(u64),
-        _ => data!(i64),
-    };
+    let largest = dtype.highest_int();
+    let t = Tensor::from_ints(dtype, [n], values.iter().map(|&v| i128::from(v).min(largest)));
     Ok(e.tensor(t.expect("as many elements as the vector is long")))
 }

@@ -262,8 +262,8 @@ fn orthogonal_tensor(sizes: &[usize], gain: f64, seed: u64, dtype: DType) -> Ten
     let data: Vec<f64> = (0..rows * cols).map(|i| gain * at(i / cols, i % cols)).collect();
     let tensor = match dtype {
         DType::F64 => Tensor::from_vec(sizes, data),
-        DType::F16 => Tensor::from_vec(sizes, data.into_iter().map(kiln_ir::dtype::f16_from_f64).collect()),
-        DType::BF16 => Tensor::from_vec(sizes, data.into_iter().map(kiln_ir::dtype::bf16_from_f64).collect()),
+        DType::F16 => Tensor::from_vec(sizes, data.into_iter().map(kiln_ir::float::f16_from_f64).collect()),
+        DType::BF16 => Tensor::from_vec(sizes, data.into_iter().map(kiln_ir::float::bf16_from_f64).collect()),
         _ => Tensor::from_vec(sizes, data.into_iter().map(|x| x as f32).collect()),
     };
     tensor.expect("rows times columns is the product of the sizes")

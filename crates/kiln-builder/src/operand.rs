@@ -35,31 +35,15 @@ impl ScalarValue {
             ScalarValue::Float(x) => (x.fract() == 0.0 && x.abs() < 1e30).then_some(x as i128),
         };
         let lost = || format!("{self} is no value of {dtype}");
-        macro_rules! int {
-            ($t:ty) => {
-                int.and_then(|i| <$t>::try_from(i).ok()).map(Tensor::scalar).ok_or_else(lost)
-            };
-        }
         match dtype {
             DType::Bool => match self {
                 ScalarValue::Bool(b) => Ok(Tensor::scalar(b)),
                 ScalarValue::Int(_) | ScalarValue::Float(_) => Err(lost()),
             },
-            DType::I8 => int!(i8),
-            DType::I16 => int!(i16),
-            DType::I32 => int!(i32),
-            DType::I64 => int!(i64),
-            DType::U8 => int!(u8),
-            DType::U16 => int!(u16),
-            DType::U32 => int!(u32),
-            DType::U64 => int!(u64),
-            DType::F16 => Ok(Tensor::scalar(kiln_ir::dtype::f16_from_f64(float))),
-            DType::BF16 => Ok(Tensor::scalar(kiln_ir::dtype::bf16_from_f64(float))),
-            DType::F32 => Ok(Tensor::scalar(float as f32)),
-            DType::F64 => Ok(Tensor::scalar(float)),
-            // Of at most 8 bits, or complex.
             d if d.is_int() => match int {
-                Some(i) if (d.lowest_int()..=d.highest_int()).contains(&i) => Ok(Tensor::scalar_of(d, i as f64)),
+                Some(i) if (d.lowest_int()..=d.highest_int()).contains(&i) => {
+                    Tensor::from_ints(d, [], [i]).map_err(|e| e.to_string())
+                }
                 _ => Err(lost()),
             },
             d => Ok(Tensor::scalar_of(d, float)),

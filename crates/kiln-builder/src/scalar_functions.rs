@@ -324,18 +324,11 @@ impl Expr {
     #[track_caller]
     pub fn total_order_key(&self) -> Expr {
         let _here = self.graph.here();
-        let int = match self.dtype() {
-            d if !d.is_float() => return self.clone(),
-            d => match d.bits() {
-                4 => DType::I4,
-                8 => DType::I8,
-                16 => DType::I16,
-                32 => DType::I32,
-                64 => DType::I64,
-                // Six bits are exact in f16, where -0 stays apart from +0.
-                _ => return self.cast_to(DType::F16).total_order_key(),
-            },
-        };
+        if !self.dtype().is_float() {
+            return self.clone();
+        }
+        // Six bits are exact in f16, where -0 stays apart from +0.
+        let Some(int) = self.dtype().to_signed() else { return self.cast_to(DType::F16).total_order_key() };
         if self.dtype() == DType::F8E8M0FNU {
             // No sign: the bits are in order.
             return self.graph.emit(Op::BitcastConvert(DType::U8), &[self]);

@@ -3,7 +3,7 @@
 //! NumPy has no bf16, no floats of 8 bits and less, no integers of 4 and 2 bits: files hold them as integers of the width in memory
 //! (unsigned for floats, `int8` and `uint8` for small integers), or as raw bytes (`V1`, `V2`). The program knows the real type.
 
-use kiln::ir::{DType, Tensor};
+use kiln::ir::{DType, DTypeClass, Tensor};
 use std::path::Path;
 
 /// All arrays of a file by name.
@@ -61,40 +61,22 @@ pub fn position(name: &str) -> Option<usize> {
 
 /// The type that NumPy, ml_dtypes and JAX call by this name.
 pub fn numpy_type(name: &str) -> Option<DType> {
-    let dtype = match name {
-        "bool" => DType::Bool,
-        "int2" => DType::I2,
-        "int4" => DType::I4,
-        "int8" => DType::I8,
-        "int16" => DType::I16,
-        "int32" => DType::I32,
-        "int64" => DType::I64,
-        "uint2" => DType::U2,
-        "uint4" => DType::U4,
-        "uint8" => DType::U8,
-        "uint16" => DType::U16,
-        "uint32" => DType::U32,
-        "uint64" => DType::U64,
-        "float4_e2m1fn" => DType::F4E2M1FN,
-        "float6_e2m3fn" => DType::F6E2M3FN,
-        "float6_e3m2fn" => DType::F6E3M2FN,
-        "float8_e3m4" => DType::F8E3M4,
-        "float8_e4m3" => DType::F8E4M3,
-        "float8_e4m3b11fnuz" => DType::F8E4M3B11FNUZ,
-        "float8_e4m3fn" => DType::F8E4M3FN,
-        "float8_e4m3fnuz" => DType::F8E4M3FNUZ,
-        "float8_e5m2" => DType::F8E5M2,
-        "float8_e5m2fnuz" => DType::F8E5M2FNUZ,
-        "float8_e8m0fnu" => DType::F8E8M0FNU,
-        "float16" => DType::F16,
-        "bfloat16" => DType::BF16,
-        "float32" => DType::F32,
-        "float64" => DType::F64,
-        "complex64" => DType::C64,
-        "complex128" => DType::C128,
-        _ => return None,
-    };
-    Some(dtype)
+    DType::ALL.into_iter().find(|d| numpy_name(*d) == name)
+}
+
+/// What NumPy, ml_dtypes and JAX call the type.
+fn numpy_name(dtype: DType) -> String {
+    let bits = dtype.bits();
+    match dtype.class() {
+        DTypeClass::Bool => "bool".to_owned(),
+        DTypeClass::Signed => format!("int{bits}"),
+        DTypeClass::Unsigned => format!("uint{bits}"),
+        DTypeClass::Float if dtype == DType::BF16 => "bfloat16".to_owned(),
+        DTypeClass::Float => format!("float{bits}"),
+        DTypeClass::Complex => format!("complex{bits}"),
+        // `f8E4M3FN` is `float8_e4m3fn`.
+        DTypeClass::Mini => format!("float{bits}_{}", dtype.name()[2..].to_lowercase()),
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +94,22 @@ mod tests {
         assert!(as_type(&large, DType::I4).expect_err("out of range").contains("element 0"));
         assert!(as_type(&Tensor::scalar(1i64), DType::I32).is_err());
         assert_eq!(as_type(&Tensor::scalar(0x38u8), DType::F8E4M3FN).expect("bits").dtype(), DType::F8E4M3FN);
+    }
+
+    #[test]
+    fn names_of_numpy() {
+        let expected = [("bool", DType::Bool), ("int4", DType::I4), ("uint16", DType::U16), ("float16", DType::F16)];
+        let others = [
+            ("bfloat16", DType::BF16),
+            ("complex64", DType::C64),
+            ("float4_e2m1fn", DType::F4E2M1FN),
+            ("float8_e4m3b11fnuz", DType::F8E4M3B11FNUZ),
+            ("float8_e8m0fnu", DType::F8E8M0FNU),
+        ];
+        for (name, dtype) in expected.into_iter().chain(others) {
+            assert_eq!(numpy_type(name), Some(dtype));
+        }
+        assert_eq!(numpy_type("float8"), None);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Tensors of any type, element by element, as numbers and as text.
 
-use kiln::ir::{DType, MiniFormat, Tensor};
+use kiln::ir::{DType, Tensor};
 
 /// A tensor of numbers: complex elements are two parts, all others one.
 pub struct Elements<'t> {
@@ -34,28 +34,12 @@ impl<'t> Elements<'t> {
 
     /// The integer that a part is (bool: 0 or 1); meaningless for floats.
     fn integer(&self, part: usize) -> i128 {
-        let bits = self.bits(part);
-        if self.real.is_signed_int() {
-            let unused = 64 - 8 * self.size as u32;
-            i128::from((bits << unused) as i64 >> unused)
-        } else {
-            i128::from(bits)
-        }
+        self.real.decode_int(self.bits(part))
     }
 
     /// A part as f64: exact but for integers beyond 2^53.
     pub fn value(&self, part: usize) -> f64 {
-        let bits = self.bits(part);
-        match self.real {
-            DType::F64 => f64::from_bits(bits),
-            DType::F32 => f64::from(f32::from_bits(bits as u32)),
-            DType::BF16 => f64::from(f32::from_bits((bits as u32) << 16)),
-            DType::F16 => f16_value(bits as u16),
-            real => match real.mini_format() {
-                Some(format) => f64::from(format.decode(bits as u8)),
-                None => self.integer(part) as f64,
-            },
-        }
+        self.real.decode(self.bits(part))
     }
 
     /// The position of a part in the order of all values of its type: neighbours differ by one, both zeros are 0.
@@ -64,7 +48,7 @@ impl<'t> Elements<'t> {
             return self.integer(part);
         }
         let bits = self.bits(part);
-        let width = self.real.mini_format().map_or(8 * self.size as u32, MiniFormat::bits);
+        let width = self.real.bits();
         let unsigned = self.real == DType::F8E8M0FNU;
         let sign = 1u64 << (width - 1);
         if unsigned || bits & sign == 0 { i128::from(bits) } else { -i128::from(bits & (sign - 1)) }
@@ -89,32 +73,10 @@ fn float_text(x: f64, dtype: DType) -> String {
     if dtype == DType::F64 { format!("{x:?}") } else { format!("{:?}", x as f32) }
 }
 
-/// The value of the bits of an f16.
-fn f16_value(bits: u16) -> f64 {
-    let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, mantissa) = (i32::from(bits >> 10 & 31), f64::from(bits & 1023));
-    match exponent {
-        0 => sign * mantissa * 2f64.powi(-24),
-        31 if mantissa == 0.0 => sign * f64::INFINITY,
-        31 => f64::NAN,
-        e => sign * (1024.0 + mantissa) * 2f64.powi(e - 25),
-    }
-}
-
 /// The distance from 1 to the next number of a type of floats (or of complex numbers of them): 2 to the power of minus the
 /// bits of the mantissa. Zero for other types.
 pub fn epsilon(dtype: DType) -> f64 {
-    let mantissa = match dtype.real_type() {
-        DType::F64 => 52,
-        DType::F32 => 23,
-        DType::BF16 => 7,
-        DType::F16 => 10,
-        other => match other.mini_format() {
-            Some(format) => format.mantissa_bits,
-            None => return 0.0,
-        },
-    };
-    2f64.powi(-(mantissa as i32))
+    dtype.real_type().mantissa_bits().map_or(0.0, |bits| 2f64.powi(-(bits as i32)))
 }
 
 /// The indices of an element in a tensor of this shape.

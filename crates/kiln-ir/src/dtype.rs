@@ -7,145 +7,133 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// The element type of a tensor.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[repr(u8)]
-pub enum DType {
-    /// Truth value, stored as one byte holding 0 or 1.
+/// What kind of number a dtype holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum DTypeClass {
+    /// Truth values.
     Bool,
+    /// Signed integers.
+    Signed,
+    /// Unsigned integers.
+    Unsigned,
+    /// Floats of at most 8 bits; their layouts are [`MiniFormat`]s.
+    Mini,
+    /// Floats of 16 bits and more.
+    Float,
+    /// Pairs of floats.
+    Complex,
+}
+
+macro_rules! dtypes {
+    ($($(#[$doc:meta])* $dtype:ident $name:literal $class:ident $bits:literal;)*) => {
+        /// The element type of a tensor.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+        #[repr(u8)]
+        pub enum DType {
+            $($(#[$doc])* $dtype,)*
+        }
+
+        impl DType {
+            /// Every dtype, in declaration order.
+            pub const ALL: [DType; [$($bits),*].len()] = [$(DType::$dtype),*];
+
+            /// The name used in the text form: `f32`, `bool`, ...
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(DType::$dtype => $name,)*
+                }
+            }
+
+            /// What kind of number it holds.
+            pub const fn class(self) -> DTypeClass {
+                match self {
+                    $(DType::$dtype => DTypeClass::$class,)*
+                }
+            }
+
+            /// Bits of one element that carry its value (1 byte of storage for `bool` counts as 8).
+            pub const fn bits(self) -> u32 {
+                match self {
+                    $(DType::$dtype => $bits,)*
+                }
+            }
+        }
+    };
+}
+
+// Name in the text form, class, bits.
+dtypes! {
+    /// Truth value, stored as one byte holding 0 or 1.
+    Bool "bool" Bool 8;
     /// Signed 2-bit integer: -2 to 1, wrapping; one byte per element, sign-extended.
-    I2,
+    I2 "i2" Signed 2;
     /// Signed 4-bit integer, stored as `I2`.
-    I4,
+    I4 "i4" Signed 4;
     /// Signed 8-bit integer, two's complement, wrapping.
-    I8,
+    I8 "i8" Signed 8;
     /// Signed 16-bit integer.
-    I16,
+    I16 "i16" Signed 16;
     /// Signed 32-bit integer.
-    I32,
+    I32 "i32" Signed 32;
     /// Signed 64-bit integer.
-    I64,
+    I64 "i64" Signed 64;
     /// Unsigned 2-bit integer: 0 to 3, wrapping; one byte per element, zero-extended.
-    U2,
+    U2 "u2" Unsigned 2;
     /// Unsigned 4-bit integer, stored as `U2`.
-    U4,
+    U4 "u4" Unsigned 4;
     /// Unsigned 8-bit integer.
-    U8,
+    U8 "u8" Unsigned 8;
     /// Unsigned 16-bit integer.
-    U16,
+    U16 "u16" Unsigned 16;
     /// Unsigned 32-bit integer.
-    U32,
+    U32 "u32" Unsigned 32;
     /// Unsigned 64-bit integer.
-    U64,
+    U64 "u64" Unsigned 64;
     /// 1 sign, 2 exponent, 1 mantissa bit; finite. Like all types below f16: one byte per element, computed through f32.
-    F4E2M1FN,
+    F4E2M1FN "f4E2M1FN" Mini 4;
     /// 1 sign, 2 exponent, 3 mantissa bits; finite.
-    F6E2M3FN,
+    F6E2M3FN "f6E2M3FN" Mini 6;
     /// 1 sign, 3 exponent, 2 mantissa bits; finite.
-    F6E3M2FN,
+    F6E3M2FN "f6E3M2FN" Mini 6;
     /// 1 sign, 3 exponent, 4 mantissa bits, infinities and NaN as in IEEE 754.
-    F8E3M4,
+    F8E3M4 "f8E3M4" Mini 8;
     /// 1 sign, 4 exponent, 3 mantissa bits, infinities and NaN as in IEEE 754.
-    F8E4M3,
+    F8E4M3 "f8E4M3" Mini 8;
     /// As `F8E4M3` with bias 11; no infinity, one NaN in place of -0.
-    F8E4M3B11FNUZ,
+    F8E4M3B11FNUZ "f8E4M3B11FNUZ" Mini 8;
     /// 1 sign, 4 exponent, 3 mantissa bits; no infinity, all ones are NaN.
-    F8E4M3FN,
+    F8E4M3FN "f8E4M3FN" Mini 8;
     /// As `F8E4M3` with bias 8; no infinity, one NaN in place of -0.
-    F8E4M3FNUZ,
+    F8E4M3FNUZ "f8E4M3FNUZ" Mini 8;
     /// 1 sign, 5 exponent, 2 mantissa bits, infinities and NaN as in IEEE 754.
-    F8E5M2,
+    F8E5M2 "f8E5M2" Mini 8;
     /// As `F8E5M2` with bias 16; no infinity, one NaN in place of -0.
-    F8E5M2FNUZ,
+    F8E5M2FNUZ "f8E5M2FNUZ" Mini 8;
     /// 8 exponent bits only: powers of two, no sign, no zero, no infinity; all ones are NaN.
-    F8E8M0FNU,
+    F8E8M0FNU "f8E8M0FNU" Mini 8;
     /// IEEE 754 binary16; computed through f32.
-    F16,
+    F16 "f16" Float 16;
     /// bfloat16; computed through f32.
-    BF16,
+    BF16 "bf16" Float 16;
     /// IEEE 754 binary32.
-    F32,
+    F32 "f32" Float 32;
     /// IEEE 754 binary64.
-    F64,
+    F64 "f64" Float 64;
     /// Complex number of two f32: real part, imaginary part.
-    C64,
+    C64 "c64" Complex 64;
     /// Complex number of two f64.
-    C128,
+    C128 "c128" Complex 128;
 }
 
 impl DType {
-    /// Every dtype, in declaration order.
-    pub const ALL: [DType; 30] = [
-        DType::Bool,
-        DType::I2,
-        DType::I4,
-        DType::I8,
-        DType::I16,
-        DType::I32,
-        DType::I64,
-        DType::U2,
-        DType::U4,
-        DType::U8,
-        DType::U16,
-        DType::U32,
-        DType::U64,
-        DType::F4E2M1FN,
-        DType::F6E2M3FN,
-        DType::F6E3M2FN,
-        DType::F8E3M4,
-        DType::F8E4M3,
-        DType::F8E4M3B11FNUZ,
-        DType::F8E4M3FN,
-        DType::F8E4M3FNUZ,
-        DType::F8E5M2,
-        DType::F8E5M2FNUZ,
-        DType::F8E8M0FNU,
-        DType::F16,
-        DType::BF16,
-        DType::F32,
-        DType::F64,
-        DType::C64,
-        DType::C128,
-    ];
-
     /// Bytes of one element in memory. Types of less than 8 bits take a whole byte.
     pub const fn size(self) -> usize {
-        match self {
-            DType::Bool | DType::I8 | DType::U8 => 1,
-            DType::I2 | DType::I4 | DType::U2 | DType::U4 => 1,
-            DType::I16 | DType::U16 | DType::F16 | DType::BF16 => 2,
-            DType::I32 | DType::U32 | DType::F32 => 4,
-            DType::I64 | DType::U64 | DType::F64 | DType::C64 => 8,
-            DType::C128 => 16,
-            DType::F4E2M1FN
-            | DType::F6E2M3FN
-            | DType::F6E3M2FN
-            | DType::F8E3M4
-            | DType::F8E4M3
-            | DType::F8E4M3B11FNUZ
-            | DType::F8E4M3FN
-            | DType::F8E4M3FNUZ
-            | DType::F8E5M2
-            | DType::F8E5M2FNUZ
-            | DType::F8E8M0FNU => 1,
-        }
+        self.bits().div_ceil(8) as usize
     }
 
     /// Bytes that the address of an element must be a multiple of.
     pub const fn align(self) -> usize {
         self.real_type().size()
-    }
-
-    /// Bits of one element that carry its value (1 byte of storage for `bool` counts as 8).
-    pub const fn bits(self) -> u32 {
-        match self {
-            DType::I2 | DType::U2 => 2,
-            DType::I4 | DType::U4 => 4,
-            _ => match self.mini_format() {
-                Some(format) => format.bits(),
-                None => self.size() as u32 * 8,
-            },
-        }
     }
 
     /// The layout of a float of at most 8 bits; none for other types.
@@ -197,22 +185,22 @@ impl DType {
 
     /// True for c64 and c128.
     pub const fn is_complex(self) -> bool {
-        matches!(self, DType::C64 | DType::C128)
+        matches!(self.class(), DTypeClass::Complex)
     }
 
     /// True for f64, f32, bf16, f16 and the floats of at most 8 bits.
     pub const fn is_float(self) -> bool {
-        matches!(self, DType::F16 | DType::BF16 | DType::F32 | DType::F64) || self.mini_format().is_some()
+        matches!(self.class(), DTypeClass::Float | DTypeClass::Mini)
     }
 
     /// True for signed integers.
     pub const fn is_signed_int(self) -> bool {
-        matches!(self, DType::I2 | DType::I4 | DType::I8 | DType::I16 | DType::I32 | DType::I64)
+        matches!(self.class(), DTypeClass::Signed)
     }
 
     /// True for unsigned integers (not bool).
     pub const fn is_unsigned_int(self) -> bool {
-        matches!(self, DType::U2 | DType::U4 | DType::U8 | DType::U16 | DType::U32 | DType::U64)
+        matches!(self.class(), DTypeClass::Unsigned)
     }
 
     /// True for signed or unsigned integers (not bool).
@@ -222,11 +210,7 @@ impl DType {
 
     /// The type that arithmetic on `self` is carried out in: f32 for f16, bf16 and smaller floats, otherwise itself.
     pub const fn compute_type(self) -> DType {
-        match self {
-            DType::F16 | DType::BF16 => DType::F32,
-            small if small.mini_format().is_some() => DType::F32,
-            other => other,
-        }
+        if self.is_float() && self.bits() < 32 { DType::F32 } else { self }
     }
 
     /// True when every bit pattern of [`DType::size`] bytes is an element. Otherwise unused high bits are copies of the sign
@@ -237,55 +221,20 @@ impl DType {
 
     /// True when these bytes, as many as [`DType::size`], are an element.
     pub const fn is_element(self, byte: u8) -> bool {
-        match self {
-            DType::Bool => byte <= 1,
-            DType::I2 | DType::I4 => {
+        match self.class() {
+            DTypeClass::Bool => byte <= 1,
+            _ if self.bits() >= 8 => true,
+            DTypeClass::Signed => {
                 let unused = 8 - self.bits();
                 (byte << unused) as i8 >> unused == byte as i8
             }
-            _ => self.bits() >= 8 || byte >> self.bits() == 0,
+            _ => byte >> self.bits() == 0,
         }
     }
 
     /// True for the dtypes that kernels compute with: bool, i8 to u64, f16, bf16, f32, f64. Type legalization rewrites the others.
     pub const fn is_native(self) -> bool {
         self.bits() >= 8 && self.mini_format().is_none() && !self.is_complex()
-    }
-
-    /// The name used in the text form: `f32`, `bool`, ...
-    pub const fn name(self) -> &'static str {
-        match self {
-            DType::Bool => "bool",
-            DType::I2 => "i2",
-            DType::I4 => "i4",
-            DType::I8 => "i8",
-            DType::I16 => "i16",
-            DType::I32 => "i32",
-            DType::I64 => "i64",
-            DType::U2 => "u2",
-            DType::U4 => "u4",
-            DType::U8 => "u8",
-            DType::U16 => "u16",
-            DType::U32 => "u32",
-            DType::U64 => "u64",
-            DType::F4E2M1FN => "f4E2M1FN",
-            DType::F6E2M3FN => "f6E2M3FN",
-            DType::F6E3M2FN => "f6E3M2FN",
-            DType::F8E3M4 => "f8E3M4",
-            DType::F8E4M3 => "f8E4M3",
-            DType::F8E4M3B11FNUZ => "f8E4M3B11FNUZ",
-            DType::F8E4M3FN => "f8E4M3FN",
-            DType::F8E4M3FNUZ => "f8E4M3FNUZ",
-            DType::F8E5M2 => "f8E5M2",
-            DType::F8E5M2FNUZ => "f8E5M2FNUZ",
-            DType::F8E8M0FNU => "f8E8M0FNU",
-            DType::F16 => "f16",
-            DType::BF16 => "bf16",
-            DType::F32 => "f32",
-            DType::F64 => "f64",
-            DType::C64 => "c64",
-            DType::C128 => "c128",
-        }
     }
 }
 
@@ -308,31 +257,19 @@ pub struct DTypeSet(u32);
 
 impl DTypeSet {
     /// Only `bool`.
-    pub const BOOL: DTypeSet = DTypeSet::of(&[DType::Bool]);
+    pub const BOOL: DTypeSet = DTypeSet::of_class(DTypeClass::Bool);
     /// Signed integers.
-    pub const SIGNED: DTypeSet = DTypeSet::of(&[DType::I2, DType::I4, DType::I8, DType::I16, DType::I32, DType::I64]);
+    pub const SIGNED: DTypeSet = DTypeSet::of_class(DTypeClass::Signed);
     /// Unsigned integers.
-    pub const UNSIGNED: DTypeSet = DTypeSet::of(&[DType::U2, DType::U4, DType::U8, DType::U16, DType::U32, DType::U64]);
+    pub const UNSIGNED: DTypeSet = DTypeSet::of_class(DTypeClass::Unsigned);
     /// Signed and unsigned integers.
     pub const INT: DTypeSet = DTypeSet::SIGNED.or(DTypeSet::UNSIGNED);
     /// Floats of at most 8 bits.
-    pub const MINI: DTypeSet = DTypeSet::of(&[
-        DType::F4E2M1FN,
-        DType::F6E2M3FN,
-        DType::F6E3M2FN,
-        DType::F8E3M4,
-        DType::F8E4M3,
-        DType::F8E4M3B11FNUZ,
-        DType::F8E4M3FN,
-        DType::F8E4M3FNUZ,
-        DType::F8E5M2,
-        DType::F8E5M2FNUZ,
-        DType::F8E8M0FNU,
-    ]);
+    pub const MINI: DTypeSet = DTypeSet::of_class(DTypeClass::Mini);
     /// Floating point types.
-    pub const FLOAT: DTypeSet = DTypeSet::of(&[DType::F16, DType::BF16, DType::F32, DType::F64]).or(DTypeSet::MINI);
+    pub const FLOAT: DTypeSet = DTypeSet::of_class(DTypeClass::Float).or(DTypeSet::MINI);
     /// Complex types.
-    pub const COMPLEX: DTypeSet = DTypeSet::of(&[DType::C64, DType::C128]);
+    pub const COMPLEX: DTypeSet = DTypeSet::of_class(DTypeClass::Complex);
     /// Every dtype.
     pub const ALL: DTypeSet = DTypeSet::BOOL.or(DTypeSet::INT).or(DTypeSet::FLOAT).or(DTypeSet::COMPLEX);
 
@@ -341,6 +278,17 @@ impl DTypeSet {
         let (mut bits, mut i) = (0, 0);
         while i < dtypes.len() {
             bits |= 1 << dtypes[i] as u32;
+            i += 1;
+        }
+        DTypeSet(bits)
+    }
+    /// All dtypes of a class.
+    pub const fn of_class(class: DTypeClass) -> DTypeSet {
+        let (mut bits, mut i) = (0, 0);
+        while i < DType::ALL.len() {
+            if DType::ALL[i].class() as u8 == class as u8 {
+                bits |= 1 << i;
+            }
             i += 1;
         }
         DTypeSet(bits)
@@ -387,28 +335,6 @@ impl fmt::Display for DTypeSet {
     }
 }
 
-/// The f16 nearest to `x`, ties to even, rounded once. (`half`'s own conversion drops the low bits of an f64.)
-pub fn f16_from_f64(x: f64) -> f16 {
-    f16::from_f32(round_to_odd(x))
-}
-
-/// The bf16 nearest to `x`, ties to even, rounded once.
-pub fn bf16_from_f64(x: f64) -> bf16 {
-    bf16::from_f32(round_to_odd(x))
-}
-
-/// `x` as f32 rounded to odd: what is lost leaves its mark in the last bit, so that rounding the result to fewer bits is as good
-/// as rounding `x` (Boldo and Melquiond, "Emulation of a FMA and correctly rounded sums", 2008).
-pub(crate) fn round_to_odd(x: f64) -> f32 {
-    let nearest = x as f32;
-    if f64::from(nearest) == x || !nearest.is_finite() || nearest.to_bits() & 1 == 1 {
-        return nearest;
-    }
-    // The neighbour on the other side of `x` has an odd last bit.
-    let away = (f64::from(nearest).abs() < x.abs()) as u32;
-    f32::from_bits(if away == 1 { nearest.to_bits() + 1 } else { nearest.to_bits() - 1 })
-}
-
 /// A Rust type that is the element of a tensor.
 ///
 /// # Safety
@@ -428,25 +354,3 @@ macro_rules! elements {
 }
 elements!(bool => Bool, i8 => I8, i16 => I16, i32 => I32, i64 => I64, u8 => U8, u16 => U16, u32 => U32, u64 => U64,
     f16 => F16, bf16 => BF16, f32 => F32, f64 => F64, Complex<f32> => C64, Complex<f64> => C128);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn narrow_floats_round_once() {
-        // Just above the middle of two neighbours: rounding to f32 first would lose what breaks the tie.
-        let tie = f64::from(f16::ONE.to_f32()) + 2f64.powi(-11);
-        assert_eq!(f16_from_f64(tie), f16::ONE);
-        assert_eq!(f16_from_f64(tie + 2f64.powi(-40)), f16::from_f32(1.0 + 2f32.powi(-10)));
-        assert_eq!(f16_from_f64(-tie - 2f64.powi(-40)), f16::from_f32(-1.0 - 2f32.powi(-10)));
-        let tie = 1.0 + 2f64.powi(-8);
-        assert_eq!(bf16_from_f64(tie), bf16::ONE);
-        assert_eq!(bf16_from_f64(tie + 2f64.powi(-45)), bf16::from_f32(1.0 + 2f32.powi(-7)));
-        assert_eq!(bf16_from_f64(1.0 + 3.0 * 2f64.powi(-8) - 2f64.powi(-45)), bf16::from_f32(1.0 + 2f32.powi(-7)));
-        for special in [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e-300] {
-            assert_eq!(f16_from_f64(special), f16::from_f32(special as f32));
-        }
-        assert!(bf16_from_f64(f64::NAN).is_nan());
-    }
-}

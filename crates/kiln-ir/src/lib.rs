@@ -10,6 +10,7 @@ pub mod diag;
 pub mod dim;
 pub mod dtype;
 pub mod extract;
+pub mod float;
 pub mod func;
 pub mod graph;
 pub mod infer;
@@ -27,7 +28,7 @@ pub mod verify;
 
 pub use diag::{Diagnostic, Diagnostics};
 pub use dim::Dim;
-pub use dtype::{DType, DTypeSet, Element};
+pub use dtype::{DType, DTypeClass, DTypeSet, Element};
 pub use extract::{Extracted, NewInput, Replaced, UnusedInputs};
 pub use func::{Func, Input, InputKind, Node, NodeId, Output, OutputKind, Value};
 pub use init::Initializer;

@@ -144,7 +144,7 @@ impl MiniFormat {
 
     /// [`MiniFormat::encode`] of an f64, rounded once.
     pub fn encode_f64(self, x: f64) -> u8 {
-        self.encode(crate::dtype::round_to_odd(x))
+        self.encode(crate::float::round_to_odd(x))
     }
 
     fn encode_magnitude(self, x: f32) -> u8 {

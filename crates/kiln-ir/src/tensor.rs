@@ -131,6 +131,13 @@ pub struct Tensor {
     storage: Arc<dyn Storage>,
 }
 
+/// At most 8 bytes as the low ones of a word.
+fn word(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word[..bytes.len()].copy_from_slice(bytes);
+    u64::from_le_bytes(word)
+}
+
 fn byte_len(dtype: DType, shape: &[usize]) -> Result<usize, TensorError> {
     shape
         .iter()
@@ -201,36 +208,55 @@ impl Tensor {
     /// A scalar of any dtype: floats rounded to nearest even, integers truncated and saturated, bool true unless `x` is 0, complex
     /// numbers with imaginary part 0.
     pub fn scalar_of(dtype: DType, x: f64) -> Tensor {
-        let sub_byte = |x: f64| {
-            let (low, high) = match (dtype.bits(), dtype.is_signed_int()) {
-                (bits, true) => (-(1i32 << (bits - 1)), (1 << (bits - 1)) - 1),
-                (bits, false) => (0, (1 << bits) - 1),
-            };
-            (x as i32).clamp(low, high) as u8
-        };
-        let byte =
-            |byte: u8| Tensor { dtype, shape: SmallVec::new(), storage: Arc::new(AlignedBytes::copy_of(&[byte])) };
-        if let Some(format) = dtype.mini_format() {
-            return byte(format.encode_f64(x));
+        Tensor::from_words(dtype, [], [dtype.encode(x)].into_iter()).expect("one element")
+    }
+
+    /// A tensor of these numbers, converted as [`Tensor::scalar_of`] does.
+    ///
+    /// # Errors
+    /// As [`Tensor::from_vec`].
+    pub fn from_numbers(
+        dtype: DType,
+        shape: impl AsRef<[usize]>,
+        numbers: impl IntoIterator<Item = f64>,
+    ) -> Result<Tensor, TensorError> {
+        Tensor::from_words(dtype, shape, numbers.into_iter().map(|x| dtype.encode(x)))
+    }
+
+    /// A tensor of these integers (of an integer type), wrapped.
+    ///
+    /// # Errors
+    /// As [`Tensor::from_vec`].
+    pub fn from_ints(
+        dtype: DType,
+        shape: impl AsRef<[usize]>,
+        ints: impl IntoIterator<Item = i128>,
+    ) -> Result<Tensor, TensorError> {
+        Tensor::from_words(dtype, shape, ints.into_iter().map(|n| dtype.encode_int(n)))
+    }
+
+    /// Elements given as the low bytes of words, of complex types the real parts.
+    fn from_words(
+        dtype: DType,
+        shape: impl AsRef<[usize]>,
+        words: impl Iterator<Item = u64>,
+    ) -> Result<Tensor, TensorError> {
+        let shape = shape.as_ref();
+        let size = dtype.size();
+        let part = dtype.real_type().size();
+        let len = byte_len(dtype, shape)?;
+        let mut storage = AlignedBytes::try_zeroed(len)?;
+        let mut found = 0;
+        for word in words {
+            if let Some(element) = storage.bytes_mut().get_mut(found * size..(found + 1) * size) {
+                element[..part].copy_from_slice(&word.to_le_bytes()[..part]);
+            }
+            found += 1;
         }
-        match dtype {
-            DType::Bool => Tensor::scalar(x != 0.0),
-            DType::I8 => Tensor::scalar(x as i8),
-            DType::I16 => Tensor::scalar(x as i16),
-            DType::I32 => Tensor::scalar(x as i32),
-            DType::I64 => Tensor::scalar(x as i64),
-            DType::U8 => Tensor::scalar(x as u8),
-            DType::U16 => Tensor::scalar(x as u16),
-            DType::U32 => Tensor::scalar(x as u32),
-            DType::U64 => Tensor::scalar(x as u64),
-            DType::F16 => Tensor::scalar(crate::dtype::f16_from_f64(x)),
-            DType::BF16 => Tensor::scalar(crate::dtype::bf16_from_f64(x)),
-            DType::F32 => Tensor::scalar(x as f32),
-            DType::F64 => Tensor::scalar(x),
-            DType::C64 => Tensor::scalar(crate::Complex::new(x as f32, 0.0)),
-            DType::C128 => Tensor::scalar(crate::Complex::new(x, 0.0)),
-            _ => byte(sub_byte(x)),
+        if found != len / size {
+            return Err(TensorError::Length { expected: len / size, found });
         }
+        Ok(Tensor { dtype, shape: shape.into(), storage: Arc::new(storage) })
     }
 
     /// All zeros (false).
@@ -309,6 +335,24 @@ impl Tensor {
             [one] => Ok(*one),
             other => Err(TensorError::Length { expected: 1, found: other.len() }),
         }
+    }
+
+    /// The value of the only element of an integer tensor.
+    ///
+    /// # Errors
+    /// When the elements are no integers or there is not exactly one.
+    pub fn item_int(&self) -> Result<i128, TensorError> {
+        match (self.dtype.is_int(), self.len()) {
+            (true, 1) => Ok(self.dtype.decode_int(word(self.bytes()))),
+            (true, found) => Err(TensorError::Length { expected: 1, found }),
+            (false, _) => Err(TensorError::DType { expected: DType::I64, found: self.dtype }),
+        }
+    }
+
+    /// The elements as numbers: exact but for integers beyond 2^53; of complex tensors real and imaginary parts in turn.
+    pub fn numbers(&self) -> Vec<f64> {
+        let part = self.dtype.real_type();
+        self.bytes().chunks_exact(part.size()).map(|bytes| part.decode(word(bytes))).collect()
     }
 
     /// The same data under another shape.

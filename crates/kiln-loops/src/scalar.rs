@@ -14,33 +14,12 @@ pub fn truncate(dtype: DType, bits: u64) -> u64 {
     }
 }
 
-/// The value of an integer or bool.
-fn int(dtype: DType, bits: u64) -> i128 {
-    match dtype {
-        DType::I8 => i128::from(bits as i8),
-        DType::I16 => i128::from(bits as i16),
-        DType::I32 => i128::from(bits as i32),
-        DType::I64 => i128::from(bits as i64),
-        _ => i128::from(bits),
-    }
-}
-
 fn f32_of(bits: u64) -> f32 {
     f32::from_bits(bits as u32)
 }
 
 fn of_f32(v: f32) -> u64 {
     u64::from(v.to_bits())
-}
-
-/// A float of any width as f64 (exact).
-fn float(dtype: DType, bits: u64) -> f64 {
-    match dtype {
-        DType::F16 => half::f16::from_bits(bits as u16).to_f64(),
-        DType::BF16 => half::bf16::from_bits(bits as u16).to_f64(),
-        DType::F32 => f64::from(f32_of(bits)),
-        _ => f64::from_bits(bits),
-    }
 }
 
 macro_rules! float_min_max {
@@ -79,7 +58,7 @@ pub fn unary(op: UnaryOp, t: DType, x: u64) -> Result<u64, String> {
         return if op == UnaryOp::Not { Ok(x ^ 1) } else { refuse() };
     }
     if t.is_int() {
-        let v = int(t, x);
+        let v = t.decode_int(x);
         let r = match op {
             UnaryOp::Abs => v.abs(),
             UnaryOp::Negate => -v,
@@ -121,7 +100,7 @@ pub fn unary(op: UnaryOp, t: DType, x: u64) -> Result<u64, String> {
 }
 
 fn int_binary(op: BinaryOp, t: DType, x: u64, y: u64) -> Result<u64, String> {
-    let (a, b) = (int(t, x), int(t, y));
+    let (a, b) = (t.decode_int(x), t.decode_int(y));
     let trap = |what: &str| Err(format!("{} of {a} and {b} ({t}) {what}", op.name()));
     let overflows = t.is_signed_int() && b == -1 && a == -(1i128 << (t.bits() - 1));
     let r = match op {
@@ -205,43 +184,24 @@ pub fn compare(direction: CompareDirection, t: DType, x: u64, y: u64) -> bool {
             CompareDirection::LT => a < b,
         }
     }
-    if t.is_float() { decide(direction, float(t, x), float(t, y)) } else { decide(direction, int(t, x), int(t, y)) }
-}
-
-/// Rounds to odd, so that rounding the result to fewer bits rounds once. (The `half` crate drops the low bits of an f64.)
-fn to_odd(v: f64) -> f32 {
-    let nearest = v as f32;
-    let back = f64::from(nearest);
-    if back == v || v.is_nan() {
-        return nearest;
+    if t.is_float() {
+        decide(direction, t.decode(x), t.decode(y))
+    } else {
+        decide(direction, t.decode_int(x), t.decode_int(y))
     }
-    let bits = nearest.to_bits() - u32::from(back.abs() > v.abs());
-    f32::from_bits(bits | 1)
 }
 
 /// Value conversion: ints wrap, floats round to nearest even, float to int truncates and saturates with NaN to 0, bool is
 /// 0 or 1, and a number is true unless it is zero.
 pub fn convert(to: DType, from: DType, x: u64) -> u64 {
     if from.is_float() {
-        let v = float(from, x);
+        let v = from.decode(x);
         return match to {
             DType::F32 if from == DType::F32 => x,
-            DType::F32 => of_f32(v as f32),
-            DType::F64 => v.to_bits(),
-            DType::F16 => u64::from(half::f16::from_f32(to_odd(v)).to_bits()),
-            DType::BF16 => u64::from(half::bf16::from_f32(to_odd(v)).to_bits()),
-            DType::Bool => u64::from(v != 0.0),
-            t => {
-                let (lo, hi) = if t.is_signed_int() {
-                    (-(1i128 << (t.bits() - 1)), (1i128 << (t.bits() - 1)) - 1)
-                } else {
-                    (0, (1i128 << t.bits()) - 1)
-                };
-                truncate(t, (v as i128).clamp(lo, hi) as u64)
-            }
+            to => truncate(to, to.encode(v)),
         };
     }
-    let v = int(from, x);
+    let v = from.decode_int(x);
     match to {
         DType::F32 => of_f32(v as f32),
         DType::F64 => (v as f64).to_bits(),

@@ -1,8 +1,7 @@
 //! Scalar literals: the value of a scalar constant in a form that rules can ask questions of.
 
-use half::{bf16, f16};
 use kiln_ir::op::Reducer;
-use kiln_ir::{DType, Tensor};
+use kiln_ir::{DType, DTypeClass, Tensor};
 
 /// The value of one element. Every float type converts to f64 exactly.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -15,58 +14,28 @@ pub(crate) enum Lit {
 impl Lit {
     /// The element of a tensor that has exactly one.
     pub fn of(t: &Tensor) -> Option<Lit> {
-        Some(match t.dtype() {
-            DType::Bool => Lit::Bool(t.item().ok()?),
-            DType::I8 => Lit::Int(t.item::<i8>().ok()?.into()),
-            DType::I16 => Lit::Int(t.item::<i16>().ok()?.into()),
-            DType::I32 => Lit::Int(t.item::<i32>().ok()?.into()),
-            DType::I64 => Lit::Int(t.item::<i64>().ok()?.into()),
-            DType::U8 => Lit::Int(t.item::<u8>().ok()?.into()),
-            DType::U16 => Lit::Int(t.item::<u16>().ok()?.into()),
-            DType::U32 => Lit::Int(t.item::<u32>().ok()?.into()),
-            DType::U64 => Lit::Int(t.item::<u64>().ok()?.into()),
-            DType::F16 => Lit::Float(t.item::<f16>().ok()?.to_f64()),
-            DType::BF16 => Lit::Float(t.item::<bf16>().ok()?.to_f64()),
-            DType::F32 => Lit::Float(t.item::<f32>().ok()?.into()),
-            DType::F64 => Lit::Float(t.item::<f64>().ok()?),
-            DType::I2 | DType::I4 => Lit::Int((*t.bytes().first()? as i8).into()),
-            DType::U2 | DType::U4 => Lit::Int((*t.bytes().first()?).into()),
+        let dtype = t.dtype();
+        match dtype.class() {
+            DTypeClass::Bool => t.item().ok().map(Lit::Bool),
+            DTypeClass::Signed | DTypeClass::Unsigned => t.item_int().ok().map(Lit::Int),
+            DTypeClass::Float if t.len() == 1 => t.numbers().first().copied().map(Lit::Float),
             // Legalized before any pass that asks; complex numbers are no single number.
-            DType::C64
-            | DType::C128
-            | DType::F4E2M1FN
-            | DType::F6E2M3FN
-            | DType::F6E3M2FN
-            | DType::F8E3M4
-            | DType::F8E4M3
-            | DType::F8E4M3B11FNUZ
-            | DType::F8E4M3FN
-            | DType::F8E4M3FNUZ
-            | DType::F8E5M2
-            | DType::F8E5M2FNUZ
-            | DType::F8E8M0FNU => return None,
-        })
+            DTypeClass::Float | DTypeClass::Mini | DTypeClass::Complex => None,
+        }
     }
 
     /// The scalar tensor of this value; integers wrap, floats round. `None` when the kind does not fit the dtype.
     pub fn tensor(self, dtype: DType) -> Option<Tensor> {
-        Some(match (self, dtype) {
-            (Lit::Bool(b), DType::Bool) => Tensor::scalar(b),
-            (Lit::Int(n), DType::I8) => Tensor::scalar(n as i8),
-            (Lit::Int(n), DType::I16) => Tensor::scalar(n as i16),
-            (Lit::Int(n), DType::I32) => Tensor::scalar(n as i32),
-            (Lit::Int(n), DType::I64) => Tensor::scalar(n as i64),
-            (Lit::Int(n), DType::U8) => Tensor::scalar(n as u8),
-            (Lit::Int(n), DType::U16) => Tensor::scalar(n as u16),
-            (Lit::Int(n), DType::U32) => Tensor::scalar(n as u32),
-            (Lit::Int(n), DType::U64) => Tensor::scalar(n as u64),
-            // Through f32, as arithmetic on these types is carried out.
-            (Lit::Float(x), DType::F16) => Tensor::scalar(f16::from_f32(x as f32)),
-            (Lit::Float(x), DType::BF16) => Tensor::scalar(bf16::from_f32(x as f32)),
-            (Lit::Float(x), DType::F32) => Tensor::scalar(x as f32),
-            (Lit::Float(x), DType::F64) => Tensor::scalar(x),
-            _ => return None,
-        })
+        match (self, dtype.class()) {
+            (Lit::Bool(b), DTypeClass::Bool) => Some(Tensor::scalar(b)),
+            (Lit::Int(n), DTypeClass::Signed | DTypeClass::Unsigned) => Tensor::from_ints(dtype, [], [n]).ok(),
+            // Through f32, as arithmetic on short types is carried out.
+            (Lit::Float(x), DTypeClass::Float) if dtype.bits() < 32 => {
+                Some(Tensor::scalar_of(dtype, f64::from(x as f32)))
+            }
+            (Lit::Float(x), DTypeClass::Float) => Some(Tensor::scalar_of(dtype, x)),
+            _ => None,
+        }
     }
 
     /// A small whole number as a value of this dtype (bool: not zero).
@@ -107,14 +76,7 @@ impl Lit {
 
 /// The smallest and the largest value of an integer type.
 pub(crate) fn int_range(dtype: DType) -> Option<(i128, i128)> {
-    let bits = dtype.bits();
-    if dtype.is_signed_int() {
-        Some((-(1i128 << (bits - 1)), (1i128 << (bits - 1)) - 1))
-    } else if dtype.is_unsigned_int() {
-        Some((0, (1i128 << bits) - 1))
-    } else {
-        None
-    }
+    dtype.is_int().then(|| (dtype.lowest_int(), dtype.highest_int()))
 }
 
 /// The value that leaves every other one unchanged: exactly, so -0 for a float sum.
@@ -151,11 +113,8 @@ pub(crate) fn is_identity(reducer: Reducer, dtype: DType, init: Lit) -> bool {
 
 /// The integers of magnitude up to this are all values of the type: 2^(significand bits).
 pub(crate) fn exact_int_limit(dtype: DType) -> Option<i128> {
-    match dtype {
-        DType::F16 => Some(1 << 11),
-        DType::BF16 => Some(1 << 8),
-        DType::F32 => Some(1 << 24),
-        DType::F64 => Some(1 << 53),
-        _ => int_range(dtype).map(|(_, high)| high),
+    match dtype.mantissa_bits() {
+        Some(bits) => Some(1 << (bits + 1)),
+        None => int_range(dtype).map(|(_, high)| high),
     }
 }

@@ -70,38 +70,7 @@ pub fn initial_value(init: &Initializer, dtype: DType, shape: &[usize]) -> Resul
 
 fn fill(dtype: DType, shape: &[usize], f: &dyn Fn(u64) -> f64) -> Result<Tensor, TensorError> {
     let n = shape.iter().try_fold(1usize, |a, &d| a.checked_mul(d)).ok_or(TensorError::TooLarge)? as u64;
-    macro_rules! of {
-        ($t:ty, $x:ident => $e:expr) => {
-            Tensor::from_vec(
-                shape,
-                (0..n)
-                    .map(|i| {
-                        let $x = f(i);
-                        $e
-                    })
-                    .collect::<Vec<$t>>(),
-            )
-        };
-    }
-    match dtype {
-        DType::Bool => of!(bool, x => x != 0.0),
-        DType::I8 => of!(i8, x => x as i8),
-        DType::I16 => of!(i16, x => x as i16),
-        DType::I32 => of!(i32, x => x as i32),
-        DType::I64 => of!(i64, x => x as i64),
-        DType::U8 => of!(u8, x => x as u8),
-        DType::U16 => of!(u16, x => x as u16),
-        DType::U32 => of!(u32, x => x as u32),
-        DType::U64 => of!(u64, x => x as u64),
-        DType::F16 => of!(half::f16, x => kiln_ir::dtype::f16_from_f64(x)),
-        DType::BF16 => of!(half::bf16, x => kiln_ir::dtype::bf16_from_f64(x)),
-        DType::F32 => of!(f32, x => x as f32),
-        DType::F64 => of!(f64, x => x),
-        other => {
-            let bytes: Vec<u8> = (0..n).flat_map(|i| Tensor::scalar_of(other, f(i)).bytes().to_vec()).collect();
-            Tensor::from_bytes(other, shape, &bytes)
-        }
-    }
+    Tensor::from_numbers(dtype, shape, (0..n).map(f))
 }
 
 #[cfg(test)]

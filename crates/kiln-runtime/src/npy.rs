@@ -6,7 +6,7 @@
 //! knows the real type.
 
 use crate::error::RunError;
-use kiln_ir::{DType, Tensor};
+use kiln_ir::{DType, DTypeClass, Tensor};
 use npyz::{NpyHeader, Order};
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
@@ -43,55 +43,31 @@ pub fn decode(bytes: &[u8]) -> Result<Tensor, String> {
 
 /// The element type of NumPy's code for it, without the byte order.
 fn dtype_of(code: &str) -> Option<DType> {
-    let dtype = match code {
-        "b1" | "?" => DType::Bool,
-        "i1" => DType::I8,
-        "i2" => DType::I16,
-        "i4" => DType::I32,
-        "i8" => DType::I64,
-        "u1" | "V1" => DType::U8,
-        "u2" | "V2" => DType::U16,
-        "u4" => DType::U32,
-        "u8" => DType::U64,
-        "f2" => DType::F16,
-        "f4" => DType::F32,
-        "f8" => DType::F64,
-        "c8" => DType::C64,
-        "c16" => DType::C128,
-        _ => return None,
-    };
-    Some(dtype)
+    match code {
+        "?" => Some(DType::Bool),
+        // Raw bytes.
+        "V1" => Some(DType::U8),
+        "V2" => Some(DType::U16),
+        _ => DType::ALL.into_iter().find(|d| in_numpy(*d) && code_of(*d)[1..] == *code),
+    }
+}
+
+/// Whether NumPy has the type.
+fn in_numpy(dtype: DType) -> bool {
+    dtype.bits() >= 8 && dtype.class() != DTypeClass::Mini && dtype != DType::BF16
 }
 
 /// NumPy's code for the elements of a file, byte order included.
-fn code_of(dtype: DType) -> &'static str {
-    match dtype {
-        DType::Bool => "|b1",
-        DType::I2 | DType::I4 | DType::I8 => "|i1",
-        DType::I16 => "<i2",
-        DType::I32 => "<i4",
-        DType::I64 => "<i8",
-        DType::U2 | DType::U4 | DType::U8 => "|u1",
-        DType::F4E2M1FN
-        | DType::F6E2M3FN
-        | DType::F6E3M2FN
-        | DType::F8E3M4
-        | DType::F8E4M3
-        | DType::F8E4M3B11FNUZ
-        | DType::F8E4M3FN
-        | DType::F8E4M3FNUZ
-        | DType::F8E5M2
-        | DType::F8E5M2FNUZ
-        | DType::F8E8M0FNU => "|u1",
-        DType::U16 | DType::BF16 => "<u2",
-        DType::U32 => "<u4",
-        DType::U64 => "<u8",
-        DType::F16 => "<f2",
-        DType::F32 => "<f4",
-        DType::F64 => "<f8",
-        DType::C64 => "<c8",
-        DType::C128 => "<c16",
-    }
+fn code_of(dtype: DType) -> String {
+    let class = match dtype.class() {
+        DTypeClass::Bool => 'b',
+        DTypeClass::Signed => 'i',
+        DTypeClass::Float if dtype != DType::BF16 => 'f',
+        DTypeClass::Unsigned | DTypeClass::Mini | DTypeClass::Float => 'u',
+        DTypeClass::Complex => 'c',
+    };
+    let order = if dtype.size() == 1 { '|' } else { '<' };
+    format!("{order}{class}{}", dtype.size())
 }
 
 /// Elements of `size` bytes, the first index running fastest, in row-major order.

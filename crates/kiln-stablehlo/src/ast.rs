@@ -1,5 +1,7 @@
 //! MLIR operations as parsed: names, operands, attributes, regions and types, before any meaning.
 
+use kiln_ir::{DType, DTypeClass};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -113,9 +115,35 @@ pub enum Type {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Element {
     /// One that kiln has.
-    Known(kiln_ir::DType),
+    Known(DType),
     /// Another, as written.
     Unknown(String),
+}
+
+impl Element {
+    /// The element type that MLIR calls by this name.
+    pub(crate) fn named(name: &str) -> Element {
+        let known = DType::ALL.into_iter().find(|d| match d.class() {
+            DTypeClass::Bool => name == "i1",
+            DTypeClass::Signed => name.strip_prefix('s').unwrap_or(name) == d.name(),
+            DTypeClass::Unsigned => name.strip_prefix("ui") == Some(&d.name()[1..]),
+            DTypeClass::Complex => {
+                name.strip_prefix("complex<").and_then(|n| n.strip_suffix('>')) == Some(d.real_type().name())
+            }
+            DTypeClass::Mini | DTypeClass::Float => name == d.name(),
+        });
+        known.map_or_else(|| Element::Unknown(name.to_owned()), Element::Known)
+    }
+
+    /// The name of an element type in MLIR.
+    pub(crate) fn name_of(dtype: DType) -> Cow<'static, str> {
+        match dtype.class() {
+            DTypeClass::Bool => "i1".into(),
+            DTypeClass::Unsigned => format!("ui{}", dtype.bits()).into(),
+            DTypeClass::Complex => format!("complex<{}>", dtype.real_type()).into(),
+            DTypeClass::Signed | DTypeClass::Mini | DTypeClass::Float => dtype.name().into(),
+        }
+    }
 }
 
 /// An attribute.
@@ -224,6 +252,24 @@ impl Attr {
         match self {
             Attr::Word(s) | Attr::Str(s) | Attr::Symbol(s) => Some(s),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_element_type_has_its_name() {
+        for d in DType::ALL {
+            assert_eq!(Element::named(&Element::name_of(d)), Element::Known(d));
+        }
+        assert_eq!(Element::named("si16"), Element::Known(DType::I16));
+        assert_eq!(Element::named("ui64"), Element::Known(DType::U64));
+        assert_eq!(Element::named("complex<f32>"), Element::Known(DType::C64));
+        for unknown in ["u8", "bool", "c64", "si1", "sf32", "complex<f16>", "i3", ""] {
+            assert_eq!(Element::named(unknown), Element::Unknown(unknown.to_owned()));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! MLIR text: modules, functions, blocks, operations in generic form.
 
-pub(crate) mod attrs;
+mod attrs;
 mod cursor;
 mod pretty;
 

@@ -1,7 +1,6 @@
 //! Complex numbers, small types, sorts and functions of scalars.
 
 use super::{Entry, Gen, epsilon, magnitude};
-use crate::compare::to_f64;
 use kiln::ir::op::{Axes, CompareDirection};
 use kiln::ir::{BinaryOp, DType, Func, InputKind, Loc, Op, TensorType, UnaryOp, Value};
 
@@ -36,7 +35,7 @@ fn push(f: &mut Func, op: Op, operands: &[Value]) -> Value {
 
 /// Without NaN, so that comparators are orders.
 fn ordered(e: &Entry) -> bool {
-    e.error == 0.0 && !to_f64(&e.tensor).iter().any(|x| x.is_nan())
+    e.error == 0.0 && !e.tensor.numbers().iter().any(|x| x.is_nan())
 }
 
 impl Gen {
@@ -111,7 +110,7 @@ impl Gen {
             let op = *self.rng.pick(&[UnaryOp::Abs, UnaryOp::Tanh]);
             let big = magnitude(&x.tensor);
             // Far from poles of tanh and from overflow.
-            let tame = big < 1.0 && to_f64(&x.tensor).iter().all(|v| v.is_finite());
+            let tame = big < 1.0 && x.tensor.numbers().iter().all(|v| v.is_finite());
             let op = if tame { op } else { UnaryOp::Negate };
             let error = if op == UnaryOp::Negate { 0.0 } else { 16.0 * eps };
             return self.emit(Op::Unary(op), &[x], |y| error * magnitude(y).max(1e-3));
@@ -124,7 +123,7 @@ impl Gen {
         let eps = epsilon(x.tensor.dtype());
         let (mx, my) = (magnitude(&x.tensor), magnitude(&y.tensor));
         let (ex, ey) = (x.error, y.error);
-        let finite = |e: &Entry| to_f64(&e.tensor).iter().all(|v| v.is_finite());
+        let finite = |e: &Entry| e.tensor.numbers().iter().all(|v| v.is_finite());
         let tame = mx < 1e6 && my < 1e6 && finite(x) && finite(y);
         let op = *self.rng.pick(&[BinaryOp::Add, BinaryOp::Subtract, BinaryOp::Multiply]);
         match op {

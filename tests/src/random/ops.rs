@@ -1,7 +1,6 @@
 //! Elementwise operators.
 
 use super::{Entry, Gen, epsilon, magnitude};
-use crate::compare::to_f64;
 use kiln::ir::op::CompareDirection;
 use kiln::ir::{BinaryOp, DType, Op, Tensor, UnaryOp};
 
@@ -183,7 +182,7 @@ impl Gen {
 
     pub(super) fn bitcast(&mut self) -> Option<Entry> {
         // The payload of a NaN is nobody's promise.
-        let known = |t: &Tensor| !t.dtype().is_float() || !to_f64(t).iter().any(|x| x.is_nan());
+        let known = |t: &Tensor| !t.dtype().is_float() || !t.numbers().iter().any(|x| x.is_nan());
         let x = self.find(|e| e.error == 0.0 && e.tensor.dtype() != DType::Bool && known(&e.tensor))?;
         let to = self.dtype();
         if to == DType::Bool || x.tensor.dtype() == to {

@@ -377,8 +377,8 @@ macro_rules! float_lane {
 pub(super) use float_lane;
 float_lane!(f64, to(|x: f64| x), from(|x: f64| x), int(|x: f64| x), once(|x: f64| x));
 float_lane!(f32, to(|x: f32| f64::from(x)), from(|x: f64| x as f32), int(|x: f32| x), once(|x: f64| x as f32));
-float_lane!(f16, to (|x: f16| f64::from(x.to_f32())), from (|x: f64| f16::from_f32(x as f32)), int f16::from_f32, once kiln_ir::dtype::f16_from_f64);
-float_lane!(bf16, to (|x: bf16| f64::from(x.to_f32())), from (|x: f64| bf16::from_f32(x as f32)), int bf16::from_f32, once kiln_ir::dtype::bf16_from_f64);
+float_lane!(f16, to (|x: f16| f64::from(x.to_f32())), from (|x: f64| f16::from_f32(x as f32)), int f16::from_f32, once kiln_ir::float::f16_from_f64);
+float_lane!(bf16, to (|x: bf16| f64::from(x.to_f32())), from (|x: f64| bf16::from_f32(x as f32)), int bf16::from_f32, once kiln_ir::float::bf16_from_f64);
 
 /// Runs an expression with a type name bound to the Rust type of a `DType`.
 ///

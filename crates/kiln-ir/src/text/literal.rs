@@ -105,10 +105,6 @@ fn scalar(dtype: DType, bytes: &[u8]) -> String {
     }
     match dtype {
         DType::Bool => (bits != 0).to_string(),
-        DType::I16 => (bits as i16).to_string(),
-        DType::I32 => (bits as i32).to_string(),
-        DType::I64 => (bits as i64).to_string(),
-        d if d.is_signed_int() => (bits as i8).to_string(),
         DType::F16 => match f16::from_bits(bits as u16) {
             v if v.is_nan() => float_text!(v, f16, F16_NAN),
             v => format!("{:?}", v.to_f32()),
@@ -122,7 +118,7 @@ fn scalar(dtype: DType, bytes: &[u8]) -> String {
             v => format!("{v:?}"),
         },
         DType::F64 => f64_text(f64::from_bits(bits)),
-        _ => bits.to_string(),
+        int => int.decode_int(bits).to_string(),
     }
 }
 
@@ -235,8 +231,8 @@ fn float_bits(dtype: DType, raw: Raw) -> Option<u64> {
         return (!raw.negative && (limit == 64 || bits >> limit == 0)).then_some(bits);
     }
     Some(match dtype {
-        DType::F16 => crate::dtype::f16_from_f64(decimal(raw)?).to_bits().into(),
-        DType::BF16 => crate::dtype::bf16_from_f64(decimal(raw)?).to_bits().into(),
+        DType::F16 => crate::float::f16_from_f64(decimal(raw)?).to_bits().into(),
+        DType::BF16 => crate::float::bf16_from_f64(decimal(raw)?).to_bits().into(),
         DType::F32 => decimal::<f32>(raw)?.to_bits().into(),
         _ => decimal::<f64>(raw)?.to_bits(),
     })

@@ -159,7 +159,7 @@ impl Emitter<'_> {
         let bits = bytes.iter().rev().fold(0u64, |a, b| a << 8 | u64::from(*b));
         let (dtype, bits) = match dtype {
             DType::BF16 => (DType::F32, bits << 16),
-            DType::F16 => (DType::F32, u64::from(half_bits(bits as u16).to_bits())),
+            DType::F16 => (DType::F32, u64::from(kiln_ir::float::f32_of_f16(bits as u16).to_bits())),
             other => (other, bits),
         };
         self.constant(Const { dtype, bits })
@@ -277,14 +277,4 @@ impl Emitter<'_> {
 /// The error for a node that cannot be computed element by element.
 fn not_elemental(node: &Node) -> Diagnostic {
     unsupported(node, "it is not computed element by element and cannot be fused into a consumer")
-}
-
-/// The value of f16 bits, exactly.
-fn half_bits(bits: u16) -> f32 {
-    let (sign, exponent, mantissa) = (u32::from(bits >> 15) << 31, u32::from(bits >> 10 & 31), u32::from(bits & 1023));
-    match exponent {
-        0 => f32::from_bits(sign | ((mantissa as f32) * 2f32.powi(-24)).to_bits()),
-        31 => f32::from_bits(sign | 0x7f80_0000 | mantissa << 13),
-        e => f32::from_bits(sign | (e + 112) << 23 | mantissa << 13),
-    }
 }

@@ -2,7 +2,6 @@
 
 use super::cursor::{Cursor, Read};
 use crate::ast::{Attr, Element, Literal, Type};
-use crate::read::attrs::element;
 use half::{bf16, f16};
 
 /// Most elements of a literal that becomes a list.
@@ -84,7 +83,7 @@ pub(super) fn known_float(c: &mut Cursor<'_>, ty: &Type) -> Read<Attr> {
         "f32" => Attr::Float(f64::from(f32::from_bits(raw as u32))),
         "f16" => Attr::Float(f16::from_bits(raw as u16).to_f64()),
         "bf16" => Attr::Float(bf16::from_bits(raw as u16).to_f64()),
-        _ => match element(name) {
+        _ => match Element::named(name) {
             Element::Known(dtype) => match dtype.mini_format() {
                 Some(format) => Attr::Float(f64::from(format.decode(raw as u8))),
                 None => Attr::Word(format!("0x{raw:X}")),
@@ -114,7 +113,7 @@ pub(super) fn complex(ty: &Type) -> String {
 
 /// A tensor of an element type.
 pub(super) fn dense_type(dims: Vec<Option<i64>>, ty: &Type) -> Type {
-    Type::Tensor { dims, element: element(&element_name(ty)) }
+    Type::Tensor { dims, element: Element::named(&element_name(ty)) }
 }
 
 /// A tensor of unknown rank, as the text reader gives it.

@@ -2,40 +2,10 @@
 
 use super::{Parsed, Parser};
 use crate::ast::{Attr, Element, Literal, Type};
-use kiln_ir::DType;
 use std::collections::BTreeMap;
 
 /// Most elements that a literal may write out.
 const MAX_ELEMENTS: usize = 1 << 26;
-
-/// The element type of this name.
-pub(crate) fn element(name: &str) -> Element {
-    Element::Known(match name {
-        "i1" => DType::Bool,
-        "i8" | "si8" => DType::I8,
-        "i16" | "si16" => DType::I16,
-        "i32" | "si32" => DType::I32,
-        "i64" | "si64" => DType::I64,
-        "ui8" => DType::U8,
-        "ui16" => DType::U16,
-        "ui32" => DType::U32,
-        "ui64" => DType::U64,
-        "f16" => DType::F16,
-        "bf16" => DType::BF16,
-        "f32" => DType::F32,
-        "f64" => DType::F64,
-        "i2" | "si2" => DType::I2,
-        "i4" | "si4" => DType::I4,
-        "ui2" => DType::U2,
-        "ui4" => DType::U4,
-        "complex<f32>" => DType::C64,
-        "complex<f64>" => DType::C128,
-        other => match DType::ALL.into_iter().find(|d| d.mini_format().is_some() && d.name() == other) {
-            Some(mini) => mini,
-            None => return Element::Unknown(other.to_owned()),
-        },
-    })
-}
 
 impl Parser<'_> {
     pub(super) fn ty(&mut self) -> Parsed<Type> {
@@ -212,7 +182,7 @@ impl Parser<'_> {
             }
             return Ok(Attr::Word(text));
         }
-        Ok(match element(&name) {
+        Ok(match Element::named(&name) {
             Element::Known(_) => Attr::Type(Type::Other(name)),
             Element::Unknown(_) => Attr::Word(name),
         })
@@ -356,7 +326,7 @@ fn tensor_type(inner: &str) -> Type {
         dims.push(dim);
         rest = rest[at + 1..].trim_start();
     }
-    Type::Tensor { dims, element: element(rest.trim()) }
+    Type::Tensor { dims, element: Element::named(rest.trim()) }
 }
 
 fn split_encoding(inner: &str) -> &str {

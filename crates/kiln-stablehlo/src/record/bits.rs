@@ -3,41 +3,13 @@
 use super::{Builder, Built};
 use crate::ast::{Attr, Operation};
 use kiln_builder::{Expr, ScalarValue};
-use kiln_ir::{BinaryOp, DType, Op};
+use kiln_ir::{BinaryOp, DType, DTypeClass, Op};
 
 /// The integer type of a float's bits, with the widths of exponent and mantissa.
 pub(super) fn format_of(dtype: DType) -> Option<(DType, u32, u32)> {
-    match dtype {
-        DType::F16 => Some((DType::U16, 5, 10)),
-        DType::BF16 => Some((DType::U16, 8, 7)),
-        DType::F32 => Some((DType::U32, 8, 23)),
-        DType::F64 => Some((DType::U64, 11, 52)),
-        DType::Bool
-        | DType::I2
-        | DType::I4
-        | DType::I8
-        | DType::I16
-        | DType::I32
-        | DType::I64
-        | DType::U2
-        | DType::U4
-        | DType::U8
-        | DType::U16
-        | DType::U32
-        | DType::U64
-        | DType::F8E5M2
-        | DType::F8E4M3
-        | DType::F8E4M3FN
-        | DType::F8E4M3B11FNUZ
-        | DType::F8E4M3FNUZ
-        | DType::F8E5M2FNUZ
-        | DType::F8E3M4
-        | DType::F8E8M0FNU
-        | DType::F6E2M3FN
-        | DType::F6E3M2FN
-        | DType::F4E2M1FN
-        | DType::C64
-        | DType::C128 => None,
+    match dtype.class() {
+        DTypeClass::Float => Some((dtype.to_unsigned()?, dtype.exponent_bits()?, dtype.mantissa_bits()?)),
+        _ => None,
     }
 }
 

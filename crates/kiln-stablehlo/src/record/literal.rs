@@ -106,12 +106,9 @@ fn element(word: &str, dtype: DType) -> Option<[u8; 8]> {
     } else if dtype.is_float() {
         let x: f64 = word.parse().ok()?;
         match dtype {
-            d if d.mini_format().is_some() => u64::from(d.mini_format().map_or(0, |f| f.encode_f64(x))),
-            DType::F64 => x.to_bits(),
             // Parsed as f32, so that the decimal is rounded once.
             DType::F32 => u64::from(word.parse::<f32>().ok()?.to_bits()),
-            DType::F16 => u64::from(kiln_ir::dtype::f16_from_f64(x).to_bits()),
-            _ => u64::from(kiln_ir::dtype::bf16_from_f64(x).to_bits()),
+            dtype => dtype.encode(x),
         }
     } else {
         let x: i128 = word.parse().ok()?;

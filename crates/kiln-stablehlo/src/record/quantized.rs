@@ -26,7 +26,7 @@ pub(super) struct Quantization {
 }
 
 fn known(name: &str) -> Option<DType> {
-    match crate::read::attrs::element(name.trim()) {
+    match crate::ast::Element::named(name.trim()) {
         Element::Known(d) => Some(d),
         Element::Unknown(_) => None,
     }

@@ -1,8 +1,6 @@
 //! Tensors as `dense<...>`: every bit survives.
 
-use half::{bf16, f16};
-use kiln_ir::dtype::{bf16_from_f64, f16_from_f64};
-use kiln_ir::{DType, Tensor};
+use kiln_ir::{DType, DTypeClass, Tensor};
 use std::fmt::Write;
 
 /// The contents of a tensor as an MLIR attribute without its type: one element for a splat, nested lists for at most
@@ -16,7 +14,8 @@ pub(super) fn dense(t: &Tensor, list_limit: usize) -> String {
     if bytes.chunks_exact(size).all(|e| e == &bytes[..size]) {
         return format!("dense<{}>", element(t.dtype(), &bytes[..size]));
     }
-    if t.len() > list_limit && hexadecimal(t.dtype()) {
+    // Of other types MLIR packs several elements into a byte.
+    if t.len() > list_limit && t.dtype().uses_every_bit() {
         let mut out = String::with_capacity(2 * bytes.len() + 16);
         out.push_str("dense<\"0x");
         for b in bytes {
@@ -31,42 +30,6 @@ pub(super) fn dense(t: &Tensor, list_limit: usize) -> String {
     nested(t.shape(), &mut elements, &mut out);
     out.push('>');
     out
-}
-
-/// True for element types whose raw bytes MLIR reads as kiln stores them: not for those that it packs.
-fn hexadecimal(dtype: DType) -> bool {
-    match dtype {
-        DType::Bool
-        | DType::I2
-        | DType::I4
-        | DType::U2
-        | DType::U4
-        | DType::F4E2M1FN
-        | DType::F6E2M3FN
-        | DType::F6E3M2FN => false,
-        DType::I8
-        | DType::I16
-        | DType::I32
-        | DType::I64
-        | DType::U8
-        | DType::U16
-        | DType::U32
-        | DType::U64
-        | DType::F8E3M4
-        | DType::F8E4M3
-        | DType::F8E4M3B11FNUZ
-        | DType::F8E4M3FN
-        | DType::F8E4M3FNUZ
-        | DType::F8E5M2
-        | DType::F8E5M2FNUZ
-        | DType::F8E8M0FNU
-        | DType::F16
-        | DType::BF16
-        | DType::F32
-        | DType::F64
-        | DType::C64
-        | DType::C128 => true,
-    }
 }
 
 fn nested(shape: &[usize], elements: &mut impl Iterator<Item = String>, out: &mut String) {
@@ -93,47 +56,12 @@ fn element(dtype: DType, bytes: &[u8]) -> String {
     let mut wide = [0u8; 8];
     wide[..bytes.len().min(8)].copy_from_slice(&bytes[..bytes.len().min(8)]);
     let bits = u64::from_le_bytes(wide);
-    match dtype {
-        DType::Bool => (if bits == 0 { "false" } else { "true" }).to_owned(),
-        DType::I2 | DType::I4 | DType::I8 => (bits as i8).to_string(),
-        DType::I16 => (bits as i16).to_string(),
-        DType::I32 => (bits as i32).to_string(),
-        DType::I64 => (bits as i64).to_string(),
-        DType::U2 | DType::U4 | DType::U8 | DType::U16 | DType::U32 | DType::U64 => bits.to_string(),
-        DType::F16 => {
-            let value = f64::from(f16::from_bits(bits as u16));
-            float(value, bits, 4, |x| u64::from(f16_from_f64(x).to_bits()))
+    match dtype.class() {
+        DTypeClass::Bool => (if bits == 0 { "false" } else { "true" }).to_owned(),
+        DTypeClass::Signed | DTypeClass::Unsigned => dtype.decode_int(bits).to_string(),
+        DTypeClass::Mini | DTypeClass::Float | DTypeClass::Complex => {
+            float(dtype.decode(bits), bits, 2 * dtype.size(), |x| dtype.encode(x))
         }
-        DType::BF16 => {
-            let value = f64::from(bf16::from_bits(bits as u16));
-            float(value, bits, 4, |x| u64::from(bf16_from_f64(x).to_bits()))
-        }
-        DType::F32 => {
-            let value = f64::from(f32::from_bits(bits as u32));
-            float(value, bits, 8, |x| u64::from((x as f32).to_bits()))
-        }
-        DType::F64 => float(f64::from_bits(bits), bits, 16, f64::to_bits),
-        DType::F4E2M1FN
-        | DType::F6E2M3FN
-        | DType::F6E3M2FN
-        | DType::F8E3M4
-        | DType::F8E4M3
-        | DType::F8E4M3B11FNUZ
-        | DType::F8E4M3FN
-        | DType::F8E4M3FNUZ
-        | DType::F8E5M2
-        | DType::F8E5M2FNUZ
-        | DType::F8E8M0FNU
-        | DType::C64
-        | DType::C128 => mini(dtype, bits as u8),
-    }
-}
-
-/// A float of at most 8 bits.
-fn mini(dtype: DType, bits: u8) -> String {
-    match dtype.mini_format() {
-        Some(f) => float(f64::from(f.decode(bits)), u64::from(bits), 2, |x| u64::from(f.encode_f64(x))),
-        None => format!("0x{bits:02X}"),
     }
 }
 
@@ -171,6 +99,8 @@ fn with_exponent(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use half::{bf16, f16};
+    use kiln_ir::float::f16_from_f64;
 
     fn one<T: kiln_ir::Element>(x: T) -> String {
         dense(&Tensor::scalar(x), 100)

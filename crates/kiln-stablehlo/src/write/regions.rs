@@ -5,7 +5,7 @@ use super::emit::{Val, Writer, Written};
 use super::names::identifier;
 use super::types::{arrow, join, tensors};
 use kiln_ir::op::RngAlgorithm;
-use kiln_ir::{DType, Func, Node, Op};
+use kiln_ir::{Func, Node, Op};
 
 impl Writer<'_> {
     pub(super) fn while_loop(&mut self, node: &Node, x: &[Val], cond: &Func, body: &Func) -> Written<Vec<Val>> {
@@ -40,15 +40,7 @@ impl Writer<'_> {
         };
         // Targets know bits without a sign only.
         let bits = &node.types[1];
-        let unsigned = match bits.dtype {
-            DType::I2 => DType::U2,
-            DType::I4 => DType::U4,
-            DType::I8 => DType::U8,
-            DType::I16 => DType::U16,
-            DType::I32 => DType::U32,
-            DType::I64 => DType::U64,
-            other => other,
-        };
+        let unsigned = bits.dtype.to_unsigned().unwrap_or(bits.dtype);
         let types = [node.types[0].clone(), bits.with_dtype(unsigned)];
         let reserved = self.reserve(&types);
         let text = format!(
