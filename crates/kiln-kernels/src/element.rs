@@ -1,10 +1,9 @@
 //! Element types as Rust types: how each is loaded, combined and stored.
 
-use crate::gemm::tile::Tiled;
 use crate::half_bits::{bf16_to_f32, f16_to_f32, f32_to_bf16, f32_to_f16};
 
 /// A type that sums of products are computed in, and that packed panels hold.
-pub(crate) trait Packed: Copy + Send + Sync + PartialEq + Tiled + 'static {
+pub(crate) trait Packed: Copy + Send + Sync + PartialEq + 'static {
     /// The value that padding has and that sums start from.
     const ZERO: Self;
 
@@ -47,6 +46,29 @@ pub(crate) trait Element: Copy + Send + Sync + 'static {
     }
 }
 
+/// An element that is computed with as it is in memory.
+macro_rules! as_it_is {
+    ($type:ty $(, $transpose:item)?) => {
+        impl Element for $type {
+            type Packed = $type;
+
+            const IN_PLACE: bool = true;
+
+            #[inline(always)]
+            fn widen(self) -> $type {
+                self
+            }
+
+            #[inline(always)]
+            fn narrow(value: $type) -> $type {
+                value
+            }
+
+            $($transpose)?
+        }
+    };
+}
+
 macro_rules! integer {
     ($($type:ty),*) => {$(
         impl Packed for $type {
@@ -68,21 +90,7 @@ macro_rules! integer {
             }
         }
 
-        impl Element for $type {
-            type Packed = $type;
-
-            const IN_PLACE: bool = true;
-
-            #[inline(always)]
-            fn widen(self) -> $type {
-                self
-            }
-
-            #[inline(always)]
-            fn narrow(value: $type) -> $type {
-                value
-            }
-        }
+        as_it_is!($type);
     )*};
 }
 
@@ -112,23 +120,7 @@ macro_rules! float {
             }
         }
 
-        impl Element for $type {
-            type Packed = $type;
-
-            const IN_PLACE: bool = true;
-
-            #[inline(always)]
-            fn widen(self) -> $type {
-                self
-            }
-
-            #[inline(always)]
-            fn narrow(value: $type) -> $type {
-                value
-            }
-
-            $($transpose)?
-        }
+        as_it_is!($type $(, $transpose)?);
     };
 }
 
@@ -238,59 +230,16 @@ impl Element for Bf16 {
 /// Calls a generic function for the Rust type of a native [`kiln_ir::DType`].
 macro_rules! with_element {
     ($dtype:expr, $type:ident => $body:expr) => {
+        $crate::element::with_element!(@ $dtype, $type, $body,
+            Bool $crate::element::Truth, I8 i8, I16 i16, I32 i32, I64 i64, U8 u8, U16 u16, U32 u32, U64 u64,
+            F16 $crate::element::F16, BF16 $crate::element::Bf16, F32 f32, F64 f64)
+    };
+    (@ $dtype:expr, $type:ident, $body:expr, $($variant:ident $rust:ty),*) => {
         match $dtype {
-            kiln_ir::DType::Bool => {
-                type $type = $crate::element::Truth;
+            $(kiln_ir::DType::$variant => {
+                type $type = $rust;
                 $body
-            }
-            kiln_ir::DType::I8 => {
-                type $type = i8;
-                $body
-            }
-            kiln_ir::DType::I16 => {
-                type $type = i16;
-                $body
-            }
-            kiln_ir::DType::I32 => {
-                type $type = i32;
-                $body
-            }
-            kiln_ir::DType::I64 => {
-                type $type = i64;
-                $body
-            }
-            kiln_ir::DType::U8 => {
-                type $type = u8;
-                $body
-            }
-            kiln_ir::DType::U16 => {
-                type $type = u16;
-                $body
-            }
-            kiln_ir::DType::U32 => {
-                type $type = u32;
-                $body
-            }
-            kiln_ir::DType::U64 => {
-                type $type = u64;
-                $body
-            }
-            kiln_ir::DType::F16 => {
-                type $type = $crate::element::F16;
-                $body
-            }
-            kiln_ir::DType::BF16 => {
-                type $type = $crate::element::Bf16;
-                $body
-            }
-            kiln_ir::DType::F32 => {
-                type $type = f32;
-                $body
-            }
-            kiln_ir::DType::F64 => {
-                type $type = f64;
-                $body
-            }
+            })*
             other => unreachable!("{other} is refused when parameters are checked"),
         }
     };

@@ -16,6 +16,7 @@ mod element;
 mod fft;
 mod gemm;
 pub mod half_bits;
+mod isa;
 mod linalg;
 mod parallel;
 pub mod pool;
@@ -25,5 +26,5 @@ mod trig;
 pub use abi::{EntryFn, HostCode, KernelFn, LibraryCallSite, LibraryFn, RunContext};
 pub use call::{CpuCall, call_info, check_call};
 #[doc(hidden)]
-pub use gemm::isa::{Isa, with_isa};
+pub use isa::{Isa, with_isa};
 pub use pool::{ThreadPool, available_parallelism};

@@ -5,7 +5,7 @@ use super::geometry::padded_dims;
 use super::im2col::{Axis, clamp_index, div_ceil};
 use super::{ConvParams, MAX_SPATIAL};
 use crate::element::{Element, Packed};
-use crate::gemm::isa::Isa;
+use crate::isa::Isa;
 use crate::parallel::Threads;
 
 /// Sums that are kept at once.

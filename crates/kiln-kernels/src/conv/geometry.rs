@@ -6,7 +6,7 @@
 
 use super::im2col::{Axis, Im2col};
 use super::{ConvDim, ConvParams, MAX_SPATIAL};
-use crate::element::Element;
+use crate::gemm::tile::TileElement;
 use crate::gemm::map::DimMap;
 use crate::gemm::pack::Strided;
 use crate::gemm::problem::{Batch, Batches, Gemm, Side};
@@ -126,7 +126,7 @@ impl Geometry {
     }
 
     /// Calls `body` with the product; a's and b's places follow from `features_are_rows`.
-    pub(super) fn with_gemm<T: Element, R>(&self, body: impl FnOnce(&Gemm<'_, T>) -> R) -> R {
+    pub(super) fn with_gemm<T: TileElement, R>(&self, body: impl FnOnce(&Gemm<'_, T>) -> R) -> R {
         let lhs = match self.plain {
             Some(matrix) => Side::Strided(matrix),
             None => Side::Computed(&self.windows),

@@ -10,8 +10,9 @@ use kiln_program::call::{ConvDim, ConvParams, MAX_SPATIAL};
 
 use crate::abi::{LibraryFn, RunContext};
 use crate::call::CpuCall;
-use crate::element::{Element, with_element};
-use crate::gemm::isa::Isa;
+use crate::element::with_element;
+use crate::gemm::tile::TileElement;
+use crate::isa::Isa;
 use crate::gemm::problem::Operands;
 use crate::parallel::Threads;
 use depthwise::Depthwise;
@@ -53,7 +54,7 @@ unsafe extern "C" fn run_convolution(ctx: *const RunContext, params: *const c_vo
 
 /// # Safety
 /// As for [`run_convolution`], with `T` the element type and out not empty.
-unsafe fn run_typed<T: Element>(params: &ConvParams, threads: Threads<'_>, bufs: *const *mut u8) {
+unsafe fn run_typed<T: TileElement>(params: &ConvParams, threads: Threads<'_>, bufs: *const *mut u8) {
     if let Some(depthwise) = Depthwise::new(params) {
         // SAFETY: as above; the workspace operand is there exactly when it is needed.
         unsafe {

@@ -2,23 +2,23 @@
 
 use kiln_program::call::{DotParams, MAX_BATCH_DIMS};
 
-use crate::element::Element;
+use crate::gemm::tile::TileElement;
 use crate::gemm::gemv::Gemv;
-use crate::gemm::isa::Isa;
+use crate::isa::Isa;
 use crate::gemm::map::DimMap;
 use crate::gemm::pack::Strided;
 use crate::gemm::problem::{Batch, Batches, Gemm, Operands, Side};
 use crate::parallel::Threads;
 
 /// A product with its orientation chosen and shared operands recognized.
-pub(super) struct Canonical<T: Element> {
+pub(super) struct Canonical<T: TileElement> {
     /// Whether the transposed problem is computed: rows and columns, a and b change places.
     pub(super) swapped: bool,
     /// The product to compute; its operand a is the row side (b of the parameters when swapped).
     pub(super) gemm: Gemm<'static, T>,
 }
 
-impl<T: Element> Canonical<T> {
+impl<T: TileElement> Canonical<T> {
     /// The form of parameters that passed validation.
     pub(super) fn new(params: &DotParams) -> Canonical<T> {
         // Columns of C must be adjacent for the micro-kernel to store its vectors.

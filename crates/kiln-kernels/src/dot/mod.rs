@@ -8,8 +8,9 @@ use kiln_program::call::DotParams;
 
 use crate::abi::{LibraryFn, RunContext};
 use crate::call::CpuCall;
-use crate::element::{Element, with_element};
-use crate::gemm::isa::Isa;
+use crate::element::with_element;
+use crate::gemm::tile::TileElement;
+use crate::isa::Isa;
 use crate::gemm::problem::Operands;
 use crate::parallel::Threads;
 use canonical::Canonical;
@@ -47,7 +48,7 @@ unsafe extern "C" fn run_dot(ctx: *const RunContext, params: *const c_void, bufs
 
 /// # Safety
 /// As for [`run_dot`], with `T` the element type.
-unsafe fn run_typed<T: Element>(params: &DotParams, threads: Threads<'_>, bufs: *const *mut u8) {
+unsafe fn run_typed<T: TileElement>(params: &DotParams, threads: Threads<'_>, bufs: *const *mut u8) {
     let canonical = Canonical::<T>::new(params);
     let isa = Isa::current();
     // SAFETY: as above; the workspace operand is there when it is needed.

@@ -2,7 +2,7 @@
 
 use super::passes::Pass;
 use super::plan::Smooth;
-use crate::gemm::isa::Isa;
+use crate::isa::Isa;
 use crate::simd::lines::{Load, Side, Store};
 use crate::simd::{MAX_LANES, Real, vectorize};
 

@@ -18,7 +18,7 @@ use kiln_program::call::{FftParams, spectrum_length};
 
 use crate::abi::{LibraryFn, RunContext};
 use crate::call::CpuCall;
-use crate::gemm::isa::Isa;
+use crate::isa::Isa;
 use crate::parallel::Threads;
 use crate::simd::Real;
 use lanes::Lines;

@@ -250,7 +250,7 @@ macro_rules! pass_task {
             /// # Safety
             /// Both arrays hold `radix * m * s` blocks and do not overlap, the tables are as described; `isa` is
             /// available.
-            pub(super) unsafe fn run(self, isa: crate::gemm::isa::Isa) {
+            pub(super) unsafe fn run(self, isa: crate::isa::Isa) {
                 // SAFETY: as the caller promises.
                 unsafe {
                     match self.radix {

@@ -2,7 +2,7 @@
 
 use super::lanes::{Job, Lines};
 use super::plan::{Direct, Plan, Smooth, chirp_lines, padded};
-use crate::gemm::isa::Isa;
+use crate::isa::Isa;
 use crate::parallel::Threads;
 use crate::simd::Real;
 

@@ -1,11 +1,11 @@
 //! The loops around the micro-kernel: packing and computing block by block.
 
 use super::blocking::Blocks;
-use super::isa::Isa;
+use crate::isa::Isa;
 use super::pack::{PanelRange, PanelSource};
 use super::problem::{Gemm, Operands, Side};
-use super::tile::{MAX_PANEL_N, PANEL_M, TileArgs, TileKernel, Tiled, panel_n};
-use crate::element::{Element, Packed};
+use super::tile::{MAX_PANEL_N, PANEL_M, TileArgs, TileElement, TileKernel, Tiled, panel_n};
+use crate::element::Packed;
 use crate::parallel::Threads;
 
 /// Elements that a thread should pack at least, to be worth waking.
@@ -34,7 +34,7 @@ struct Block {
 }
 
 /// A product on its way.
-pub(super) struct Run<'a, T: Element> {
+pub(super) struct Run<'a, T: TileElement> {
     gemm: &'a Gemm<'a, T>,
     blocks: Blocks,
     operands: Operands<T>,
@@ -43,7 +43,7 @@ pub(super) struct Run<'a, T: Element> {
     kernel: TileKernel<T::Packed>,
 }
 
-impl<'a, T: Element> Run<'a, T> {
+impl<'a, T: TileElement> Run<'a, T> {
     pub(super) fn new(
         gemm: &'a Gemm<'a, T>,
         blocks: Blocks,
@@ -58,7 +58,7 @@ impl<'a, T: Element> Run<'a, T> {
 }
 
 // The methods of this block all rely on the promises of `Gemm::run`.
-impl<T: Element> Run<'_, T> {
+impl<T: TileElement> Run<'_, T> {
     /// Packs and computes everything.
     ///
     /// # Safety

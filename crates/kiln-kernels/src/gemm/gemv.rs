@@ -1,8 +1,8 @@
 //! Products of a vector and a matrix: limited by reading the matrix, so it is read once, in order, as it lies.
 
-use super::isa::Isa;
-use super::tile::{Dots, Tiled};
-use crate::element::{Element, Packed};
+use crate::isa::Isa;
+use super::tile::{Dots, TileElement, Tiled};
+use crate::element::Packed;
 use crate::parallel::Threads;
 
 /// Most columns whose sums are kept at once.
@@ -33,7 +33,7 @@ pub(crate) struct Gemv<T> {
 // SAFETY: threads write disjoint parts of y and only read the others.
 unsafe impl<T> Sync for Gemv<T> {}
 
-impl<T: Element> Gemv<T> {
+impl<T: TileElement> Gemv<T> {
     /// Whether there is a kernel for these strides: rows of the matrix are contiguous, or else its columns and the
     /// vector, of elements that are computed with as they are.
     pub(crate) fn is_supported(&self) -> bool {
@@ -74,7 +74,7 @@ impl<T: Element> Gemv<T> {
 }
 
 /// The code for contiguous rows.
-fn rows_kernel<T: Element>(isa: Isa) -> unsafe fn(&Gemv<T>) {
+fn rows_kernel<T: TileElement>(isa: Isa) -> unsafe fn(&Gemv<T>) {
     match isa {
         Isa::Portable => portable_rows::<T>,
         #[cfg(target_arch = "x86_64")]
@@ -86,28 +86,28 @@ fn rows_kernel<T: Element>(isa: Isa) -> unsafe fn(&Gemv<T>) {
     }
 }
 
-unsafe fn portable_rows<T: Element>(v: &Gemv<T>) {
+unsafe fn portable_rows<T: TileElement>(v: &Gemv<T>) {
     // SAFETY: passed on.
     unsafe { rows(v, T::Packed::mul_add) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
-unsafe fn avx2_rows<T: Element>(v: &Gemv<T>) {
+unsafe fn avx2_rows<T: TileElement>(v: &Gemv<T>) {
     // SAFETY: passed on.
     unsafe { rows(v, T::Packed::fused) }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,avx512f")]
-unsafe fn avx512_rows<T: Element>(v: &Gemv<T>) {
+unsafe fn avx512_rows<T: TileElement>(v: &Gemv<T>) {
     // SAFETY: passed on.
     unsafe { rows(v, T::Packed::fused) }
 }
 
 /// Rows are contiguous: adds multiples of rows, four at a time, to sums that stay in the first-level cache.
 #[inline(always)]
-unsafe fn rows<T: Element>(v: &Gemv<T>, mul_add: impl Fn(T::Packed, T::Packed, T::Packed) -> T::Packed) {
+unsafe fn rows<T: TileElement>(v: &Gemv<T>, mul_add: impl Fn(T::Packed, T::Packed, T::Packed) -> T::Packed) {
     let mut storage = [T::Packed::ZERO; CHUNK];
     let sums = &mut storage[..v.n];
     let n = sums.len();
@@ -141,7 +141,7 @@ unsafe fn rows<T: Element>(v: &Gemv<T>, mul_add: impl Fn(T::Packed, T::Packed, T
 }
 
 /// Columns are contiguous: dot products, four columns at a time.
-unsafe fn columns<T: Element>(v: &Gemv<T>, dots: Dots<T::Packed>) {
+unsafe fn columns<T: TileElement>(v: &Gemv<T>, dots: Dots<T::Packed>) {
     for j in (0..v.n).step_by(4) {
         // Columns beyond the last repeat it.
         let cols = [0, 1, 2, 3].map(|i| v.matrix.wrapping_offset((j + i).min(v.n - 1) as isize * v.lane_stride).cast());

@@ -9,7 +9,6 @@
 pub(crate) mod blocking;
 mod driver;
 pub(crate) mod gemv;
-pub(crate) mod isa;
 pub(crate) mod map;
 pub(crate) mod pack;
 mod portable;

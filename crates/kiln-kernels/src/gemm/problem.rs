@@ -4,9 +4,10 @@ use kiln_program::call::MAX_BATCH_DIMS;
 
 use super::blocking::{Blocks, Shape};
 use super::driver::Run;
-use super::isa::Isa;
+use crate::isa::Isa;
 use super::map::DimMap;
 use super::pack::{PanelSource, Strided};
+use super::tile::TileElement;
 use crate::element::{Element, Packed};
 use crate::parallel::Threads;
 
@@ -89,7 +90,7 @@ pub(crate) struct Operands<T> {
 // SAFETY: threads write disjoint parts of c and of the workspace, and only read a and b.
 unsafe impl<T> Sync for Operands<T> {}
 
-impl<T: Element> Gemm<'_, T> {
+impl<T: TileElement> Gemm<'_, T> {
     fn shape(&self) -> Shape {
         // Whether the micro-kernel could read an operand where it is.
         let readable = |side: &Side<'_, T>, unit_lanes: bool| match side {

@@ -1,6 +1,7 @@
 //! What a micro-kernel is: the innermost loop, over the terms of the sums of one tile of C.
 
-use super::isa::Isa;
+use crate::element::Element;
+use crate::isa::Isa;
 use super::portable;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
@@ -61,6 +62,10 @@ pub(crate) trait Tiled: Sized {
     /// Dot products with these instructions.
     fn dots(isa: Isa) -> Dots<Self>;
 }
+
+/// An element whose products are computed in tiles.
+pub(crate) trait TileElement: Element<Packed: Tiled> {}
+impl<T: Element<Packed: Tiled>> TileElement for T {}
 
 macro_rules! float {
     ($type:ty, $avx2:path, $avx512:path, $dots:path) => {

@@ -6,7 +6,7 @@
 
 use core::arch::x86_64::*;
 
-use super::isa::Isa;
+use crate::isa::Isa;
 use super::portable;
 use super::tile::{Dots, PANEL_M, TileArgs, TileKernel};
 use crate::element::Packed;

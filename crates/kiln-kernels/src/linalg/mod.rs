@@ -9,7 +9,7 @@ mod substitute;
 pub(crate) mod triangular_solve;
 mod update;
 
-use crate::gemm::isa::Isa;
+use crate::isa::Isa;
 use crate::parallel::Threads;
 
 /// Rows of a block.

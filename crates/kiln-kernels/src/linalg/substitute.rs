@@ -2,7 +2,7 @@
 //! vector lane.
 
 use super::{BLOCK, Call, GRAIN, View};
-use crate::gemm::isa::Isa;
+use crate::isa::Isa;
 use crate::simd::lines::{Load, Side, Store};
 use crate::simd::{MAX_LANES, Real, Task, Vector, vectorize};
 

@@ -10,7 +10,7 @@ use super::update::Update;
 use super::{BLOCK, Call, Tasks, View, with_numbers};
 use crate::abi::{LibraryFn, RunContext};
 use crate::call::CpuCall;
-use crate::gemm::isa::Isa;
+use crate::isa::Isa;
 use crate::parallel::Threads;
 use crate::simd::Real;
 

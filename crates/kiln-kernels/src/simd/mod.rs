@@ -10,7 +10,8 @@ mod portable;
 mod x86;
 
 use crate::element::Element;
-use crate::gemm::isa::Isa;
+use crate::gemm::tile::TileElement;
+use crate::isa::Isa;
 
 /// Bytes of a block: what one index of the lane-parallel kernels holds for each part of a number. A multiple of the
 /// width of every vector type, so layouts do not depend on the processor.
@@ -20,7 +21,7 @@ pub(crate) const BLOCK_BYTES: usize = 64;
 pub(crate) const MAX_LANES: usize = 16;
 
 /// The float types that vectors are made of.
-pub(crate) trait Real: Element<Packed = Self> + PartialOrd + core::fmt::Debug {
+pub(crate) trait Real: Element<Packed = Self> + TileElement + PartialOrd + core::fmt::Debug {
     /// Elements of a block.
     const LANES: usize;
     /// Zero.
