@@ -3,7 +3,6 @@
 pub mod accuracy;
 pub mod compare;
 pub mod random;
-pub mod rng;
 
 use kiln::lower::LowerOptions;
 use kiln::optimizer::OptimizeOptions;

@@ -11,8 +11,8 @@ mod ops;
 mod structured;
 mod windows;
 
-use crate::rng::Rng;
 use kiln::ir::{DType, Func, InputKind, Loc, Op, Tensor, Value};
+use kiln_testing::Rng;
 
 /// A value of the graph with its contents.
 #[derive(Clone, Debug)]

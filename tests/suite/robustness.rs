@@ -4,8 +4,8 @@ use crate::support::{TempFile, caught, trainer};
 use kiln::ir::dim::DimEnv;
 use kiln::ir::text;
 use kiln::prelude::*;
+use kiln_testing::Rng;
 use kiln_tests::random::generate;
-use kiln_tests::rng::Rng;
 
 /// Damaged texts; one in four is damaged twice or more.
 const TEXTS: u64 = 4000;

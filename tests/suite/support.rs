@@ -2,7 +2,7 @@
 
 use kiln::builder::Conv;
 use kiln::prelude::*;
-use kiln_tests::rng::Rng;
+use kiln_testing::Rng;
 use std::path::{Path, PathBuf};
 
 /// A file name in the system's temporary directory; the file goes when the value does.

@@ -9,6 +9,11 @@ use kiln_ir::op::Reducer;
 use kiln_ir::{BinaryOp, DType, UnaryOp};
 use kiln_loops::{Access, AxisId, Expr, Index, Kernel, KernelBuilder, LoopKind};
 
+#[path = "../tests/kernels/mod.rs"]
+mod kernels;
+
+use kernels::softmax;
+
 const F: DType = DType::F32;
 
 fn at() -> Index {
@@ -47,33 +52,6 @@ fn gelu(n: u64) -> Kernel {
         let h = b.binary(BinaryOp::Multiply, v, half);
         let r = b.binary(BinaryOp::Multiply, h, t);
         b.store(y, at().plus_axis(i, 1), r);
-    });
-    b.finish()
-}
-
-fn softmax(rows: u64, columns: u64) -> Kernel {
-    let mut b = KernelBuilder::new("softmax");
-    let x = b.param("x", F, rows * columns, Access::Read);
-    let y = b.param("y", F, rows * columns, Access::ReadWrite);
-    b.for_loop(rows, LoopKind::Parallel, |b, r| {
-        let place = |c: AxisId| at().plus_axis(r, columns as i64).plus_axis(c, 1);
-        let low = b.constant(F, f64::NEG_INFINITY);
-        let max = b.reduce_loop(columns, LoopKind::Vector, Reducer::Maximum, low, |b, c| b.load(x, place(c)));
-        let zero = b.constant(F, 0.0);
-        let sum = b.reduce_loop(columns, LoopKind::Vector, Reducer::Add, zero, |b, c| {
-            let v = b.load(x, place(c));
-            let v = b.binary(BinaryOp::Subtract, v, max);
-            let e = b.unary(UnaryOp::Exponential, v);
-            b.store(y, place(c), e);
-            e
-        });
-        let one = b.constant(F, 1.0);
-        let scale = b.binary(BinaryOp::Divide, one, sum);
-        b.for_loop(columns, LoopKind::Vector, |b, c| {
-            let v = b.load(y, place(c));
-            let v = b.binary(BinaryOp::Multiply, v, scale);
-            b.store(y, place(c), v);
-        });
     });
     b.finish()
 }

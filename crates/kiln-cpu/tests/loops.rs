@@ -1,11 +1,13 @@
 //! Loop nests, reductions, scratch, conditions and indirect accesses, against the interpreter.
 
 mod common;
+mod kernels;
 
 use common::{READ, Rng, WRITE, buffers, check, elements, loop_types, options, run_compiled};
+use kernels::softmax;
 use kiln_ir::op::{CompareDirection, Reducer};
 use kiln_ir::{BinaryOp, DType, UnaryOp};
-use kiln_loops::{Access, Index, Kernel, KernelBuilder, LoopKind};
+use kiln_loops::{Index, Kernel, KernelBuilder, LoopKind};
 
 fn at(offset: i64) -> Index {
     Index::constant(offset)
@@ -121,7 +123,7 @@ fn float_sums_stay_within_the_bound() {
     let (rows, columns) = (5u64, 1003u64);
     let kernel = row_reduction(Reducer::Add, DType::F32, rows, columns, LoopKind::Vector);
     let mut rng = Rng(77);
-    let values: Vec<f32> = (0..rows * columns).map(|_| (rng.next() as i64 as f64 * 2f64.powi(-62)) as f32).collect();
+    let values: Vec<f32> = (0..rows * columns).map(|_| (rng.bits() as i64 as f64 * 2f64.powi(-62)) as f32).collect();
     let x: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
     let mut found = [vec![x, vec![0; 4 * rows as usize]]];
     run_compiled(&[kernel], &mut found, 2, &options());
@@ -168,35 +170,6 @@ fn column_reductions() {
     }
 }
 
-/// Softmax of rows: three passes, the second stores what the third reads.
-fn softmax(rows: u64, columns: u64) -> Kernel {
-    let d = DType::F32;
-    let mut b = KernelBuilder::new("softmax");
-    let x = b.param("x", d, rows * columns, READ);
-    let y = b.param("y", d, rows * columns, Access::ReadWrite);
-    b.for_loop(rows, LoopKind::Parallel, |b, r| {
-        let place = |c| at(0).plus_axis(r, columns as i64).plus_axis(c, 1);
-        let low = b.constant(d, f64::NEG_INFINITY);
-        let max = b.reduce_loop(columns, LoopKind::Vector, Reducer::Maximum, low, |b, c| b.load(x, place(c)));
-        let zero = b.constant(d, 0.0);
-        let sum = b.reduce_loop(columns, LoopKind::Vector, Reducer::Add, zero, |b, c| {
-            let v = b.load(x, place(c));
-            let v = b.binary(BinaryOp::Subtract, v, max);
-            let e = b.unary(UnaryOp::Exponential, v);
-            b.store(y, place(c), e);
-            e
-        });
-        let one = b.constant(d, 1.0);
-        let scale = b.binary(BinaryOp::Divide, one, sum);
-        b.for_loop(columns, LoopKind::Vector, |b, c| {
-            let v = b.load(y, place(c));
-            let v = b.binary(BinaryOp::Multiply, v, scale);
-            b.store(y, place(c), v);
-        });
-    });
-    b.finish()
-}
-
 #[test]
 fn softmax_rows_sum_to_one() {
     for columns in [1u64, 4, 19, 64, 101] {
@@ -204,7 +177,7 @@ fn softmax_rows_sum_to_one() {
         kiln_loops::verify::verify(&kernel).expect("verifies");
         let mut rng = Rng(columns);
         let x: Vec<u8> =
-            (0..7 * columns).flat_map(|_| ((rng.next() as i64 as f64 * 2f64.powi(-61)) as f32).to_le_bytes()).collect();
+            (0..7 * columns).flat_map(|_| ((rng.bits() as i64 as f64 * 2f64.powi(-61)) as f32).to_le_bytes()).collect();
         let mut found = [vec![x.clone(), vec![0; x.len()]]];
         run_compiled(std::slice::from_ref(&kernel), &mut found, 3, &options());
         let floats = |bytes: &[u8]| {

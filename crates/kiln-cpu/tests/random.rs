@@ -94,11 +94,11 @@ impl Gen<'_> {
     }
 
     fn load(&mut self) -> Var {
-        let (_, buf) = self.rng.pick(&self.inputs.clone());
+        let (_, buf) = *self.rng.pick(&self.inputs.clone());
         let mut index = self.index();
         let indices: Vec<Var> = self.vars.iter().copied().filter(|&v| self.b.dtype(v) == DType::I64).collect();
         if !indices.is_empty() && self.rng.below(4) == 0 {
-            let v = self.rng.pick(&indices);
+            let v = *self.rng.pick(&indices);
             let mask = self.b.const_i64(127);
             let v = self.b.binary(BinaryOp::And, v, mask);
             index = index.plus_var(v, 1 + self.rng.below(3) as i64);
@@ -113,35 +113,35 @@ impl Gen<'_> {
                 let bits = common::element(d, self.rng);
                 self.b.const_bits(d, bits)
             }
-            _ if !known.is_empty() => self.rng.pick(&known),
+            _ if !known.is_empty() => *self.rng.pick(&known),
             _ => {
-                let v = self.rng.pick(&self.vars.clone());
+                let v = *self.rng.pick(&self.vars.clone());
                 self.b.convert(d, v)
             }
         }
     }
 
     fn expression(&mut self) {
-        let d = self.rng.pick(&TYPES);
+        let d = *self.rng.pick(&TYPES);
         let x = self.var_of(d);
         let v = match self.rng.below(7) {
             0 => self.load(),
             1 => {
-                let op = self.rng.pick(&UNARY);
+                let op = *self.rng.pick(&UNARY);
                 if !unary_accepts(op, d) {
                     return;
                 }
                 self.b.unary(op, x)
             }
             2 | 3 => {
-                let (op, y) = (self.rng.pick(&BINARY), self.var_of(d));
+                let (op, y) = (*self.rng.pick(&BINARY), self.var_of(d));
                 if !binary_accepts(op, d) {
                     return;
                 }
                 self.b.binary(op, x, y)
             }
             4 => {
-                let (direction, y) = (self.rng.pick(&DIRECTIONS), self.var_of(d));
+                let (direction, y) = (*self.rng.pick(&DIRECTIONS), self.var_of(d));
                 self.b.compare(direction, x, y)
             }
             5 => {
@@ -149,7 +149,7 @@ impl Gen<'_> {
                 self.b.select(c, x, y)
             }
             _ => {
-                let to = self.rng.pick(&TYPES);
+                let to = *self.rng.pick(&TYPES);
                 self.b.convert(to, x)
             }
         };
@@ -158,13 +158,13 @@ impl Gen<'_> {
 
     /// A serial loop with a reduction and carried values, inside of anything.
     fn serial(&mut self, depth: u32) {
-        let extent = 1 + self.rng.below(6);
-        let d = self.rng.pick(&TYPES);
+        let extent = 1 + self.rng.below(6) as u64;
+        let d = *self.rng.pick(&TYPES);
         let init = self.var_of(d);
         let scope = self.vars.len();
         let inits: Vec<(Var, DType)> = (0..self.rng.below(3))
             .map(|_| {
-                let d = self.rng.pick(&TYPES);
+                let d = *self.rng.pick(&TYPES);
                 (self.var_of(d), d)
             })
             .collect();
@@ -185,7 +185,7 @@ impl Gen<'_> {
             results.push(self.b.carry_next(param, next));
         }
         let ops: Vec<Reducer> = Reducer::ALL.into_iter().filter(|op| binary_accepts(op.binary(), d)).collect();
-        let op = self.rng.pick(&ops);
+        let op = *self.rng.pick(&ops);
         let result = self.b.reduction(op, init, value);
         self.b.end();
         self.axes.pop();
@@ -196,7 +196,7 @@ impl Gen<'_> {
 
     /// A loop that stores one element per iteration into a buffer of its own.
     fn storing_loop(&mut self, outer: Option<(AxisId, u64)>) {
-        let extent = 1 + self.rng.below(40);
+        let extent = 1 + self.rng.below(40) as u64;
         let kind = if self.rng.below(4) == 0 { LoopKind::Serial } else { LoopKind::Vector };
         let scope = self.vars.len();
         let (len, row) = match outer {
@@ -230,7 +230,7 @@ fn random_kernel(rng: &mut Rng, number: u64) -> Kernel {
     let mut b = KernelBuilder::new(format!("random {number}"));
     let inputs = (0..3)
         .map(|i| {
-            let d = rng.pick(&TYPES);
+            let d = *rng.pick(&TYPES);
             (d, b.param(format!("x{i}"), d, LEN, READ))
         })
         .collect();
@@ -238,7 +238,7 @@ fn random_kernel(rng: &mut Rng, number: u64) -> Kernel {
     let parallel = g.rng.below(2) == 0;
     let mut outer = None;
     if parallel {
-        let rows = 1 + g.rng.below(9);
+        let rows = 1 + g.rng.below(9) as u64;
         let axis = g.b.begin_loop(rows, LoopKind::Parallel);
         g.axes.push((axis, rows));
         outer = Some((axis, rows));

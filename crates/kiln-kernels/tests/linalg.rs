@@ -42,7 +42,7 @@ impl Matrix {
     }
 
     fn random(rows: usize, cols: usize, interleaved: bool, rng: &mut Rng) -> Matrix {
-        Matrix::new(rows, cols, |_, _| [rng.unit(), if interleaved { rng.unit() } else { 0.0 }])
+        Matrix::new(rows, cols, |_, _| [rng.signed_unit(), if interleaved { rng.signed_unit() } else { 0.0 }])
     }
 
     fn at(&self, i: usize, j: usize) -> Complex {

@@ -92,7 +92,7 @@ fn convolutions() {
         let dtype = common::DTYPES[round % 13];
         let spatial = (0..rng.below(3))
             .map(|_| {
-                let padding = |rng: &mut Rng| if rng.below(3) == 0 { stride(rng) } else { rng.range(-2, 5) };
+                let padding = |rng: &mut Rng| if rng.below(3) == 0 { stride(rng) } else { rng.range(-2, 5) as isize };
                 let step = |rng: &mut Rng| if rng.below(3) == 0 { size(rng) } else { 1 };
                 let mut dim = ConvDim {
                     input: size(&mut rng),

@@ -99,13 +99,13 @@ fn pairs() -> (Vec<f32>, Vec<f32>) {
     let (mut x, mut y) = (vec![], vec![]);
     let mut rng = Rng(3);
     for _ in 0..40_000 {
-        x.push(f32::from_bits(rng.next() as u32));
-        y.push(f32::from_bits(rng.next() as u32));
-        let a = (rng.next() >> 40) as f32 / (1 << 20) as f32 - 8.0;
+        x.push(f32::from_bits(rng.bits() as u32));
+        y.push(f32::from_bits(rng.bits() as u32));
+        let a = (rng.bits() >> 40) as f32 / (1 << 20) as f32 - 8.0;
         x.push(a);
-        y.push((rng.next() >> 40) as f32 / (1 << 20) as f32 - 8.0);
+        y.push((rng.bits() >> 40) as f32 / (1 << 20) as f32 - 8.0);
         x.push(a);
-        y.push(a * (1.0 + (rng.next() % 8) as f32 * f32::EPSILON));
+        y.push(a * (1.0 + (rng.bits() % 8) as f32 * f32::EPSILON));
     }
     let special = [
         0.0,

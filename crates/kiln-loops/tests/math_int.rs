@@ -17,7 +17,7 @@ fn special(t: DType) -> Vec<u64> {
     let w = t.bits();
     let mut v: Vec<u64> = vec![0, 1, 2, 3, 7, u64::MAX, u64::MAX - 1, 1 << (w - 1), (1 << (w - 1)) - 1];
     v.extend([u64::from(w) - 1, u64::from(w), u64::from(w) + 1, 100]);
-    v.extend((0..10).map(|_| rng.next()));
+    v.extend((0..10).map(|_| rng.bits()));
     v.iter().map(|b| scalar::truncate(t, *b)).collect()
 }
 

@@ -5,17 +5,10 @@ use kiln_kernels::{CpuCall, RunContext, abi, check_call};
 use kiln_lower::{LowerOptions, Lowered, lower};
 use kiln_program::{Call, Program, Slot, Step};
 
-/// Deterministic numbers in -1..1 (splitmix64).
+/// Numbers in -1..1.
 fn random(dtype: DType, shape: &[usize], seed: u64) -> Tensor {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    };
-    let values: Vec<f64> = (0..shape.iter().product()).map(|_| next()).collect();
+    let mut rng = kiln_testing::Rng(seed);
+    let values: Vec<f64> = (0..shape.iter().product()).map(|_| rng.signed_unit()).collect();
     let t = Tensor::from_vec(shape, values).expect("as many as the shape has");
     kiln_interp::eval_op(&kiln_ir::Op::Convert(dtype), &[t]).expect("a conversion").remove(0)
 }

@@ -177,7 +177,7 @@ impl Gen {
         let p = self.of_type(&TensorType::scalar(DType::Bool));
         let types: Vec<TensorType> = args.iter().map(|v| self.f.ty(*v).clone()).collect();
         let mut arm = |steps: usize| {
-            let mut g = Gen::new(self.rng.next(), true);
+            let mut g = Gen::new(self.rng.bits(), true);
             for (i, t) in types.iter().enumerate() {
                 let v = g.f.add_input(format!("a{i}"), t.clone(), InputKind::Feed, Loc::UNKNOWN);
                 g.values.push(v);
@@ -211,7 +211,7 @@ impl Gen {
 
 /// A nested function of scalars: these parameters, and results of the first `n` types.
 fn scalar_function(rng: &mut Rng, params: &[DType], n: usize) -> Box<Func> {
-    let mut g = Gen::new(rng.next(), true);
+    let mut g = Gen::new(rng.bits(), true);
     for (i, d) in params.iter().enumerate() {
         let v = g.f.add_input(format!("a{i}"), TensorType::scalar(*d), InputKind::Feed, Loc::UNKNOWN);
         g.values.push(v);

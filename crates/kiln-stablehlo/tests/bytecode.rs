@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{check, numbers};
+use common::check;
 use kiln_stablehlo::{Attr, Error, Module, build, read, read_bytecode};
 
 /// A file of `tests/bytecode`.
@@ -54,8 +54,8 @@ fn constants_are_those_of_the_text() {
         assert_eq!(b.ty(), t.ty(), "constant {i}");
         assert_eq!(b.bytes(), t.bytes(), "constant {i}");
     }
-    assert_eq!(numbers(&binary[2]), [-8.0, 7.0, -1.0]);
-    assert_eq!(numbers(&binary[6]), [1.0; 10]);
+    assert_eq!(binary[2].numbers(), [-8.0, 7.0, -1.0]);
+    assert_eq!(binary[6].numbers(), [1.0; 10]);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn what_says_where_a_program_runs_is_passed_over() {
     let outputs = kiln_interp::eval(&program.func, &[input]).expect("a value");
     let sum: f64 = [0.0f64, 1.0, -1.0, 0.5].iter().map(|x| (2.0 * x).exp()).sum();
     // Four correctly rounded products of exponentials of f32 and their sum.
-    assert!(numbers(&outputs[0]).iter().all(|x| (x - 2.0 * sum).abs() < 1e-5), "{:?}", numbers(&outputs[0]));
+    assert!(outputs[0].numbers().iter().all(|x| (x - 2.0 * sum).abs() < 1e-5), "{:?}", outputs[0].numbers());
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn shardings_change_nothing() {
         let program = build(&module(file), "main").unwrap_or_else(|e| panic!("{e}"));
         let input = kiln_ir::Tensor::from_slice([2, 2], &[1.0f32, 2.0, 3.0, 4.0]).expect("four numbers");
         let outputs = kiln_interp::eval(&program.func, &[input]).expect("a value");
-        assert_eq!(numbers(&outputs[0]), [-2.0, -4.0, -6.0, -8.0], "{file}");
+        assert_eq!(outputs[0].numbers(), [-2.0, -4.0, -6.0, -8.0], "{file}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{numbers, program};
+use common::program;
 
 /// The function of `chlo` at these points, in f64 and in f32.
 fn apply(name: &str, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
@@ -14,7 +14,7 @@ fn apply(name: &str, x: &[f64]) -> (Vec<f64>, Vec<f64>) {
             list.join(", ")
         );
         let program = program("special.mlir", &text).expect("a good program");
-        numbers(&kiln_interp::eval(&program.func, &[]).expect("it runs")[0])
+        kiln_interp::eval(&program.func, &[]).expect("it runs")[0].numbers()
     };
     (run("f64"), run("f32"))
 }
@@ -164,7 +164,7 @@ fn zeta_and_polygamma() {
              }}"
         );
         let program = program("special.mlir", &text).expect("a good program");
-        numbers(&kiln_interp::eval(&program.func, &[]).expect("it runs")[0])[0]
+        kiln_interp::eval(&program.func, &[]).expect("it runs")[0].numbers()[0]
     };
     let near = |found: f64, want: f64| assert!((found / want - 1.0).abs() < 1e-12, "{found:e}, expected {want:e}");
     let pi = std::f64::consts::PI;

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{numbers, program, programs};
+use common::{program, programs};
 use kiln_ir::{DType, Func, InputKind, Loc, Op, Tensor, TensorType, text};
 use kiln_stablehlo::{Precision, ToStableHlo, WriteError, WriteOptions, build, lift_constants, read_text, write};
 
@@ -39,7 +39,7 @@ fn same_results(name: &str, a: &Func, b: &Func) {
             assert_eq!(x, y, "{name}: output {i}");
             continue;
         }
-        for (j, (a, b)) in numbers(x).into_iter().zip(numbers(y)).enumerate() {
+        for (j, (a, b)) in x.numbers().into_iter().zip(y.numbers()).enumerate() {
             assert!(a == b || a.is_nan() && b.is_nan(), "{name}: element {j} of output {i}: {a:?} and {b:?}");
         }
     }

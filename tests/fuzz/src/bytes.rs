@@ -1,6 +1,6 @@
 //! Damage to bytecode: to bytes and numbers anywhere, and to one section whose length is put right again.
 
-use crate::rng::Rng;
+use kiln_testing::Rng;
 use std::ops::Range;
 
 /// Most bytes of a case.
@@ -75,19 +75,19 @@ fn change(bytes: &mut Vec<u8>, other: &[u8], rng: &mut Rng) {
                 bytes.splice(i..i + size, encode(new));
             }
         }
-        10 => drop(bytes.drain(rng.range(n))),
+        10 => drop(bytes.drain(rng.span(n))),
         11 => {
-            let copy = bytes[rng.range(n)].to_vec();
+            let copy = bytes[rng.span(n)].to_vec();
             bytes.splice(i..i, copy);
         }
         12 => {
             // As many bytes as there are, so that lengths stay right.
-            let from = rng.range(n);
+            let from = rng.span(n);
             let to = i.min(n - from.len());
             bytes.copy_within(from, to);
         }
         _ => {
-            let (from, to) = (rng.range(other.len()), rng.range(n));
+            let (from, to) = (rng.span(other.len()), rng.span(n));
             bytes.splice(to, other[from].iter().copied());
         }
     }

@@ -1,7 +1,7 @@
 //! The corpus, and the case of a seed.
 
-use crate::rng::Rng;
 use crate::{Format, Source, bytes, text};
+use kiln_testing::Rng;
 use std::path::{Path, PathBuf};
 
 /// Files larger than this are left out: cases are to be many.

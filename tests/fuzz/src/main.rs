@@ -5,7 +5,6 @@ mod alloc;
 mod bytes;
 mod cases;
 mod compare;
-mod rng;
 mod supervisor;
 mod text;
 mod worker;

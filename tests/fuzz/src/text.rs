@@ -1,123 +1,10 @@
 //! Damage to text, by its tokens.
 
-use crate::rng::Rng;
+use kiln_testing::Rng;
+use kiln_testing::text::{STRANGE, tokens};
 
 /// Most bytes of a case.
 const MAX: usize = 1 << 18;
-
-/// Words and signs, with what lies between.
-fn tokens(text: &[u8]) -> Vec<&[u8]> {
-    let word = |c: u8| c.is_ascii_alphanumeric() || b"_.%@#".contains(&c);
-    let mut out = Vec::new();
-    let mut at = 0;
-    while at < text.len() {
-        let start = at;
-        at += 1;
-        if word(text[start]) {
-            while at < text.len() && word(text[at]) {
-                at += 1;
-            }
-        }
-        out.push(&text[start..at]);
-    }
-    out
-}
-
-const STRANGE: &[&str] = &[
-    "-1",
-    "0",
-    "1",
-    "3",
-    "7",
-    "64",
-    "65535",
-    "100000",
-    "2147483647",
-    "4294967296",
-    "1099511627775",
-    "9223372036854775807",
-    "-9223372036854775808",
-    "18446744073709551615",
-    "1e400",
-    "-0.0",
-    "nan",
-    "0x",
-    "0xFF",
-    "0x7FC00000",
-    "\"",
-    "\"0x",
-    "<",
-    ">",
-    "(",
-    ")",
-    "{",
-    "}",
-    "[",
-    "]",
-    ",",
-    ":",
-    "->",
-    "?",
-    "x",
-    "*",
-    "=",
-    "//",
-    "tensor<f32>",
-    "tensor<0xi32>",
-    "tensor<?xf32>",
-    "tensor<1000000x1000000xf32>",
-    "tensor<4xi1>",
-    "tensor<2xcomplex<f32>>",
-    "tensor<3xf8E4M3FN>",
-    "tensor<2xi4>",
-    "tuple<>",
-    "tuple<tensor<f32>>",
-    "f32",
-    "i1",
-    "i4",
-    "ui64",
-    "bf16",
-    "f8E5M2",
-    "dense<>",
-    "dense<0>",
-    "dense<\"0x00\">",
-    "#a",
-    "^bb0",
-    "%0",
-    "%0#1",
-    "%arg0",
-    "@f",
-    "@main",
-    "\u{e9}",
-    "\0",
-    "\\",
-    "stablehlo.add",
-    "stablehlo.while",
-    "stablehlo.reduce",
-    "stablehlo.sort",
-    "stablehlo.scatter",
-    "stablehlo.gather",
-    "stablehlo.fft",
-    "stablehlo.constant",
-    "stablehlo.composite",
-    "stablehlo.custom_call",
-    "stablehlo.return",
-    "func.func",
-    "call",
-    "return",
-    "module",
-    "array<i64: 9>",
-    "array<i64>",
-    "loc(",
-    "loc(unknown)",
-    "init:",
-    "applies",
-    "across",
-    "dimensions",
-    "true",
-    "false",
-    "unit",
-];
 
 /// Brackets that open, to be repeated.
 const OPEN: &[&str] = &["(", "[", "{", "<", "tuple<", "dense<[", "({", "\"stablehlo.while\"() ({", "module {", "loc("];
@@ -163,13 +50,13 @@ fn change(parts: &mut Vec<Vec<u8>>, other: &[&[u8]], rng: &mut Rng) {
             }
         }
         7 => {
-            let range = rng.range(n);
+            let range = rng.span(n);
             let copy = parts[range].to_vec();
             parts.splice(i..i, copy);
         }
-        8 => drop(parts.drain(rng.range(n))),
+        8 => drop(parts.drain(rng.span(n))),
         9 | 10 if !other.is_empty() => {
-            let (from, to) = (rng.range(other.len()), rng.range(n));
+            let (from, to) = (rng.span(other.len()), rng.span(n));
             parts.splice(to, other[from].iter().map(|t| t.to_vec()));
         }
         11 => {

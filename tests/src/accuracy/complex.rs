@@ -8,8 +8,8 @@ use super::evaluate::{Backend, Evaluator};
 use super::format::{F32, F64, Format};
 use super::sweep::Density;
 use super::trig::{atan2_dd, sin_cos, sin_cos_dd};
-use crate::rng::Rng;
 use kiln_spec::{Accuracy, Spec};
+use kiln_testing::Rng;
 use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
 /// A complex number.

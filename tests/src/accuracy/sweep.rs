@@ -3,7 +3,7 @@
 use super::dd::ldexp;
 use super::format::Format;
 use super::functions::Function;
-use crate::rng::Rng;
+use kiln_testing::Rng;
 
 /// How many points.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

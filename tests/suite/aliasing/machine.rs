@@ -5,7 +5,7 @@ use kiln::ir::op::{CompareDirection, DotDims, GatherDims, Reducer, ScatterDims, 
 use kiln::ir::{BinaryOp, DType, Dim, Func, Initializer, InputKind, Loc, Op, Output, OutputKind, Shape};
 use kiln::ir::{TensorType, Value};
 use kiln::prelude::Tensor;
-use kiln_tests::rng::Rng;
+use kiln_testing::Rng;
 use smallvec::smallvec;
 
 /// A function under construction; `values` all have the type `i32[2m]`.

@@ -4,33 +4,15 @@
 use kiln_cpu::{CpuOptions, HostCode, compile_kernels, jit};
 use kiln_ir::DType;
 use kiln_loops::{Access, Kernel};
-
-/// A small deterministic generator (splitmix64, by S. Vigna).
-pub struct Rng(pub u64);
-
-impl Rng {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[self.below(from.len() as u64) as usize]
-    }
-}
+pub use kiln_testing::Rng;
 
 fn f64_of(rng: &mut Rng) -> f64 {
     const SPECIAL: [f64; 14] =
         [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, -3.5, 1e-40, 65519.0, 3e9, -1e19, f64::INFINITY, f64::NEG_INFINITY, f64::NAN];
     match rng.below(4) {
-        0 => rng.pick(&SPECIAL),
+        0 => *rng.pick(&SPECIAL),
         1 => rng.below(40) as f64 - 20.0,
-        _ => (rng.next() as i64 as f64) * 2f64.powi(-60),
+        _ => (rng.bits() as i64 as f64) * 2f64.powi(-60),
     }
 }
 
@@ -43,13 +25,13 @@ pub fn loop_types() -> impl Iterator<Item = DType> {
 pub fn element(dtype: DType, rng: &mut Rng) -> u64 {
     let mask = u64::MAX >> (64 - dtype.bits());
     match dtype {
-        DType::Bool => rng.below(2),
-        DType::F16 | DType::BF16 if rng.below(2) == 0 => rng.next() & mask,
+        DType::Bool => rng.below(2) as u64,
+        DType::F16 | DType::BF16 if rng.below(2) == 0 => rng.bits() & mask,
         DType::F16 | DType::BF16 | DType::F32 | DType::F64 => kiln_loops::Const::from_f64(dtype, f64_of(rng)).bits,
         _ => match rng.below(5) {
-            0 => rng.pick(&[0, 1, u64::MAX, 1 << (dtype.bits() - 1), (1 << (dtype.bits() - 1)) - 1]) & mask,
-            1 | 2 => rng.below(20).wrapping_sub(10) & mask,
-            _ => rng.next() & mask,
+            0 => *rng.pick(&[0, 1, u64::MAX, 1 << (dtype.bits() - 1), (1 << (dtype.bits() - 1)) - 1]) & mask,
+            1 | 2 => (rng.below(20) as u64).wrapping_sub(10) & mask,
+            _ => rng.bits() & mask,
         },
     }
 }

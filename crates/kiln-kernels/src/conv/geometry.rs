@@ -6,10 +6,10 @@
 
 use super::im2col::{Axis, Im2col};
 use super::{ConvDim, ConvParams, MAX_SPATIAL};
-use crate::gemm::tile::TileElement;
 use crate::gemm::map::DimMap;
 use crate::gemm::pack::Strided;
 use crate::gemm::problem::{Batch, Batches, Gemm, Side};
+use crate::gemm::tile::TileElement;
 
 /// Fewest input features whose distance in lhs counts.
 const LEAST_RUN: usize = 4;

@@ -2,12 +2,12 @@
 
 use kiln_program::call::{DotParams, MAX_BATCH_DIMS};
 
-use crate::gemm::tile::TileElement;
 use crate::gemm::gemv::Gemv;
-use crate::isa::Isa;
 use crate::gemm::map::DimMap;
 use crate::gemm::pack::Strided;
 use crate::gemm::problem::{Batch, Batches, Gemm, Operands, Side};
+use crate::gemm::tile::TileElement;
+use crate::isa::Isa;
 use crate::parallel::Threads;
 
 /// A product with its orientation chosen and shared operands recognized.

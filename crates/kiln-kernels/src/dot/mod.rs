@@ -9,9 +9,9 @@ use kiln_program::call::DotParams;
 use crate::abi::{LibraryFn, RunContext};
 use crate::call::CpuCall;
 use crate::element::with_element;
+use crate::gemm::problem::Operands;
 use crate::gemm::tile::TileElement;
 use crate::isa::Isa;
-use crate::gemm::problem::Operands;
 use crate::parallel::Threads;
 use canonical::Canonical;
 

@@ -1,11 +1,11 @@
 //! The loops around the micro-kernel: packing and computing block by block.
 
 use super::blocking::Blocks;
-use crate::isa::Isa;
 use super::pack::{PanelRange, PanelSource};
 use super::problem::{Gemm, Operands, Side};
 use super::tile::{MAX_PANEL_N, PANEL_M, TileArgs, TileElement, TileKernel, Tiled, panel_n};
 use crate::element::Packed;
+use crate::isa::Isa;
 use crate::parallel::Threads;
 
 /// Elements that a thread should pack at least, to be worth waking.

@@ -1,8 +1,8 @@
 //! Products of a vector and a matrix: limited by reading the matrix, so it is read once, in order, as it lies.
 
-use crate::isa::Isa;
 use super::tile::{Dots, TileElement, Tiled};
 use crate::element::Packed;
+use crate::isa::Isa;
 use crate::parallel::Threads;
 
 /// Most columns whose sums are kept at once.

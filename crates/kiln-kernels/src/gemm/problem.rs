@@ -4,11 +4,11 @@ use kiln_program::call::MAX_BATCH_DIMS;
 
 use super::blocking::{Blocks, Shape};
 use super::driver::Run;
-use crate::isa::Isa;
 use super::map::DimMap;
 use super::pack::{PanelSource, Strided};
 use super::tile::TileElement;
 use crate::element::{Element, Packed};
+use crate::isa::Isa;
 use crate::parallel::Threads;
 
 /// Where the panels of one operand come from.

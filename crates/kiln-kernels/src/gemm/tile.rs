@@ -1,10 +1,10 @@
 //! What a micro-kernel is: the innermost loop, over the terms of the sums of one tile of C.
 
-use crate::element::Element;
-use crate::isa::Isa;
 use super::portable;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
+use crate::element::Element;
+use crate::isa::Isa;
 
 /// Rows of a packed panel of A. Micro-kernels have 12, 6 or 4 rows and read it in parts.
 pub(crate) const PANEL_M: usize = 12;

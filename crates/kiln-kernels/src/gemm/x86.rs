@@ -6,10 +6,10 @@
 
 use core::arch::x86_64::*;
 
-use crate::isa::Isa;
 use super::portable;
 use super::tile::{Dots, PANEL_M, TileArgs, TileKernel};
 use crate::element::Packed;
+use crate::isa::Isa;
 
 /// The micro-kernel of the other element types, compiled with AVX2.
 pub(super) fn generic_avx2<P: Packed>() -> TileKernel<P> {

@@ -8,37 +8,7 @@ use half::{bf16, f16};
 use kiln_ir::DType;
 use kiln_kernels::{CpuCall, Isa, RunContext, ThreadPool, abi, call_info};
 use kiln_program::call::{Call, CallParams};
-
-/// A small generator (xorshift64*), so that tests repeat.
-pub struct Rng(u64);
-
-impl Rng {
-    pub fn new(seed: u64) -> Rng {
-        Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    /// Uniform in `0..bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() >> 33) as usize % bound
-    }
-
-    /// Uniform in `low..=high`.
-    pub fn range(&mut self, low: isize, high: isize) -> isize {
-        low + self.below((high - low + 1) as usize) as isize
-    }
-
-    /// Uniform in -1..1, with 24 bits.
-    pub fn unit(&mut self) -> f64 {
-        (self.next() >> 40) as f64 / (1u64 << 23) as f64 - 1.0
-    }
-}
+pub use kiln_testing::Rng;
 
 /// An operand: elements of some type, with an inaccessible page behind the last.
 #[derive(Clone)]
@@ -143,7 +113,7 @@ pub fn random_values(dtype: DType, len: usize, rng: &mut Rng) -> Values {
     match dtype {
         DType::F16 | DType::BF16 | DType::F32 | DType::F64 => {
             for at in 0..len {
-                values.set(at, rng.unit());
+                values.set(at, rng.signed_unit());
             }
         }
         DType::Bool => {
@@ -154,7 +124,7 @@ pub fn random_values(dtype: DType, len: usize, rng: &mut Rng) -> Values {
         }
         _ => {
             for byte in values.as_bytes_mut() {
-                *byte = rng.next() as u8;
+                *byte = rng.bits() as u8;
             }
         }
     }

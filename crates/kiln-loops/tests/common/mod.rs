@@ -6,19 +6,7 @@ use kiln_loops::interp::{InterpOptions, run_with};
 use kiln_loops::math::is_basic;
 use kiln_loops::types::expr_type;
 use kiln_loops::{Access, Expr, Index, Kernel, KernelBuilder, LoopKind, Stmt, verify};
-
-/// A deterministic generator (splitmix64).
-pub struct Rng(pub u64);
-
-impl Rng {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-}
+pub use kiln_testing::Rng;
 
 fn bytes(t: DType, v: &[u64]) -> Vec<u8> {
     v.iter().flat_map(|b| b.to_le_bytes()[..t.size()].to_vec()).collect()
@@ -145,8 +133,8 @@ pub fn sweep32(per: usize) -> Vec<f32> {
     let mut v = vec![];
     for e in 0..255u32 {
         for _ in 0..per {
-            let m = rng.next() as u32 & 0x7f_ffff;
-            let s = (rng.next() as u32 & 1) << 31;
+            let m = rng.bits() as u32 & 0x7f_ffff;
+            let s = (rng.bits() as u32 & 1) << 31;
             v.push(f32::from_bits(s | e << 23 | m));
         }
     }
@@ -163,5 +151,5 @@ pub fn sweep32(per: usize) -> Vec<f32> {
 /// Uniform values.
 pub fn uniform32(lo: f32, hi: f32, n: usize) -> Vec<f32> {
     let mut rng = Rng(9);
-    (0..n).map(|_| lo + (hi - lo) * (rng.next() >> 40) as f32 / (1u32 << 24) as f32).collect()
+    (0..n).map(|_| lo + (hi - lo) * (rng.bits() >> 40) as f32 / (1u32 << 24) as f32).collect()
 }

@@ -5,23 +5,8 @@ use kiln_ir::{DType, Func, Op, Tensor, Value};
 use kiln_loops::interp::{InterpOptions, run_with};
 use kiln_lower::emit::{Emitted, Operand, emit};
 use kiln_plan::fusion::{FusionOptions, FusionPlan, Group, GroupKind, plan};
+pub use kiln_testing::Rng;
 use std::collections::HashMap;
-
-/// A small deterministic generator (splitmix64).
-pub struct Rng(pub u64);
-
-impl Rng {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-    pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
-    }
-}
 
 /// The dtypes that kernels compute with.
 pub fn loop_types() -> impl Iterator<Item = DType> {
@@ -43,7 +28,7 @@ pub fn random(dtype: DType, shape: &[usize], rng: &mut Rng, data: Data) -> Tenso
         .map(|_| {
             if dtype.is_float() {
                 if let Data::Special = data {
-                    match rng.next() % 12 {
+                    match rng.bits() % 12 {
                         0 => return f64::NAN,
                         1 => return f64::INFINITY,
                         2 => return f64::NEG_INFINITY,
@@ -54,9 +39,9 @@ pub fn random(dtype: DType, shape: &[usize], rng: &mut Rng, data: Data) -> Tenso
                 }
                 rng.unit() * 4.0 - 2.0
             } else if dtype.is_signed_int() {
-                (rng.next() % 23) as f64 - 11.0
+                (rng.bits() % 23) as f64 - 11.0
             } else {
-                (rng.next() % 23) as f64
+                (rng.bits() % 23) as f64
             }
         })
         .collect();

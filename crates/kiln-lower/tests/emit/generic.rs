@@ -1,8 +1,8 @@
 //! Reductions, windows and scatters with any function.
 
 use crate::driver::{Data, check, check_data};
-use crate::graph::G;
-use kiln_ir::op::{CompareDirection, ScatterDims, Window, WindowDim};
+use crate::graph::{G, rows_of, windows};
+use kiln_ir::op::{CompareDirection, ScatterDims};
 use kiln_ir::{BinaryOp, DType, Func, Op, UnaryOp, Value};
 
 /// `(acc, i, x, j) -> ` the larger of `x` with its index, the smaller index of equal ones.
@@ -145,13 +145,6 @@ fn what_has_no_scalar_form_is_named() {
     assert!(text.contains("`while` has no lowering: in a nested function"), "{text}");
 }
 
-fn windows(dims: &[(i64, i64, i64, i64, i64, i64)]) -> Box<Window> {
-    let dim = |&(size, stride, pad_low, pad_high, base_dilation, window_dilation): &(i64, i64, i64, i64, i64, i64)| {
-        WindowDim { size, stride, pad_low, pad_high, base_dilation, window_dilation, reversed: false }
-    };
-    Box::new(Window { dims: dims.iter().map(dim).collect() })
-}
-
 #[test]
 fn generic_windows() {
     let cases = [
@@ -217,16 +210,6 @@ fn generic_select_and_scatters() {
             g.out(y);
             check(g);
         }
-    }
-}
-
-fn rows_of(rank: usize) -> ScatterDims {
-    ScatterDims {
-        update_window_dims: (1..rank).collect(),
-        inserted_window_dims: [0].as_slice().into(),
-        scatter_dims_to_operand_dims: [0].as_slice().into(),
-        index_vector_dim: 1,
-        ..ScatterDims::default()
     }
 }
 

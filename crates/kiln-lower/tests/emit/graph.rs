@@ -1,6 +1,6 @@
 //! Building test graphs with few words.
 
-use kiln_ir::op::{Axes, CompareDirection, DotDims, Reducer};
+use kiln_ir::op::{Axes, CompareDirection, DotDims, Reducer, ScatterDims, Window, WindowDim};
 use kiln_ir::{BinaryOp, DType, Func, InputKind, Loc, Op, Shape, Tensor, TensorType, UnaryOp, Value};
 use smallvec::SmallVec;
 
@@ -181,5 +181,24 @@ impl G {
         let half = self.k(0.5, x);
         let h = self.mul(half, x);
         self.mul(h, t)
+    }
+}
+
+/// A window of dimensions given as size, stride, padding below and above, dilation of the base and of the window.
+pub fn windows(dims: &[(i64, i64, i64, i64, i64, i64)]) -> Box<Window> {
+    let dim = |&(size, stride, pad_low, pad_high, base_dilation, window_dilation): &(i64, i64, i64, i64, i64, i64)| {
+        WindowDim { size, stride, pad_low, pad_high, base_dilation, window_dilation, reversed: false }
+    };
+    Box::new(Window { dims: dims.iter().map(dim).collect() })
+}
+
+/// Scatters to whole rows, of which the indices give the first dimension.
+pub fn rows_of(rank: usize) -> ScatterDims {
+    ScatterDims {
+        update_window_dims: (1..rank).collect(),
+        inserted_window_dims: [0].as_slice().into(),
+        scatter_dims_to_operand_dims: [0].as_slice().into(),
+        index_vector_dim: 1,
+        ..ScatterDims::default()
     }
 }

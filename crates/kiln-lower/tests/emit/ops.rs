@@ -1,8 +1,8 @@
 //! Every operator by itself.
 
 use crate::driver::{Data, check, check_data, check_with, loop_types};
-use crate::graph::G;
-use kiln_ir::op::{ArgKind, CompareDirection, GatherDims, Reducer, ScatterDims, ScatterUpdate, Window, WindowDim};
+use crate::graph::{G, rows_of, windows};
+use kiln_ir::op::{ArgKind, CompareDirection, GatherDims, Reducer, ScatterDims, ScatterUpdate};
 use kiln_ir::{BinaryOp, DType, Op, Shape, Tensor, UnaryOp, Value};
 
 fn one(shape: &[usize], dtype: DType, data: Data, f: impl Fn(&mut G, Value) -> Value) {
@@ -283,13 +283,6 @@ fn argmin_argmax() {
     });
 }
 
-fn windows(dims: &[(i64, i64, i64, i64, i64, i64)]) -> Box<Window> {
-    let dim = |&(size, stride, pad_low, pad_high, base_dilation, window_dilation): &(i64, i64, i64, i64, i64, i64)| {
-        WindowDim { size, stride, pad_low, pad_high, base_dilation, window_dilation, reversed: false }
-    };
-    Box::new(Window { dims: dims.iter().map(dim).collect() })
-}
-
 #[test]
 fn reduce_windows() {
     let cases = [
@@ -449,13 +442,7 @@ fn scatters() {
     let zero = g.scalar(0.0f32);
     let x = g.bcast(zero, &[10, 256], &[]);
     let (i, u) = (g.input(DType::I32, &[70]), g.x(&[70, 256]));
-    let dims = ScatterDims {
-        update_window_dims: [1].as_slice().into(),
-        inserted_window_dims: [0].as_slice().into(),
-        scatter_dims_to_operand_dims: [0].as_slice().into(),
-        index_vector_dim: 1,
-        ..ScatterDims::default()
-    };
+    let dims = rows_of(2);
     let y = g.op(Op::Scatter { dims: Box::new(dims), update: ScatterUpdate::Combine(Reducer::Add) }, &[x, i, u]);
     g.out(y);
     check(g);

@@ -1,10 +1,8 @@
 //! Random graphs, fused, against the reference interpreter.
 
 use crate::driver::{Data, Rng, check_data};
-use crate::graph::G;
-use kiln_ir::op::{
-    ArgKind, Axes, CompareDirection, GatherDims, Reducer, ScatterDims, ScatterUpdate, Window, WindowDim,
-};
+use crate::graph::{G, rows_of};
+use kiln_ir::op::{ArgKind, Axes, CompareDirection, GatherDims, Reducer, ScatterUpdate, Window, WindowDim};
 use kiln_ir::{BinaryOp, DType, Op, Shape, UnaryOp, Value};
 
 struct Random {
@@ -15,7 +13,7 @@ struct Random {
 
 impl Random {
     fn below(&mut self, n: usize) -> usize {
-        (self.rng.next() % n.max(1) as u64) as usize
+        self.rng.below(n)
     }
 
     fn dim(&mut self) -> usize {
@@ -158,19 +156,8 @@ impl Random {
                 self.g.op(Op::Gather(Box::new(dims)), &[v, i])
             }
             19 if rank > 0 && dtype.is_float() => {
-                let n = self.dim();
-                let i = self.g.input(DType::I32, &[n]);
-                let mut window = shape.clone();
-                window[0] = n;
-                let u = self.g.input(dtype, &window);
-                let u = self.unary(u, dtype);
-                let dims = ScatterDims {
-                    update_window_dims: (1..rank).collect(),
-                    inserted_window_dims: Axes::from_slice(&[0]),
-                    scatter_dims_to_operand_dims: Axes::from_slice(&[0]),
-                    index_vector_dim: 1,
-                    ..ScatterDims::default()
-                };
+                let (i, u) = self.rows_to_scatter(dtype, &shape);
+                let dims = rows_of(rank);
                 let update = ScatterUpdate::Combine(Reducer::Add);
                 self.g.op(Op::Scatter { dims: Box::new(dims), update }, &[v, i, u])
             }
@@ -198,19 +185,8 @@ impl Random {
                 self.g.op(op, &[v, init])
             }
             24 if rank > 0 && dtype != DType::Bool => {
-                let n = self.dim();
-                let i = self.g.input(DType::I32, &[n]);
-                let mut window = shape.clone();
-                window[0] = n;
-                let u = self.g.input(dtype, &window);
-                let u = self.unary(u, dtype);
-                let dims = ScatterDims {
-                    update_window_dims: (1..rank).collect(),
-                    inserted_window_dims: Axes::from_slice(&[0]),
-                    scatter_dims_to_operand_dims: Axes::from_slice(&[0]),
-                    index_vector_dim: 1,
-                    ..ScatterDims::default()
-                };
+                let (i, u) = self.rows_to_scatter(dtype, &shape);
+                let dims = rows_of(rank);
                 self.g.op(Op::GenericScatter { dims: Box::new(dims), body: fading(dtype) }, &[v, i, u])
             }
             _ => {
@@ -244,6 +220,16 @@ impl Random {
         let comparator = G::nested(&types, |g, p| vec![g.cmp(CompareDirection::GT, p[0], p[1])]);
         let sorted = self.g.ops(Op::Sort { dim, stable, comparator }, &[v, i]);
         sorted[self.below(2)]
+    }
+
+    /// Places along the first dimension, and a row for each.
+    fn rows_to_scatter(&mut self, dtype: DType, shape: &[usize]) -> (Value, Value) {
+        let n = self.dim();
+        let i = self.g.input(DType::I32, &[n]);
+        let mut window = shape.to_vec();
+        window[0] = n;
+        let u = self.g.input(dtype, &window);
+        (i, self.unary(u, dtype))
     }
 
     fn unary(&mut self, v: Value, dtype: DType) -> Value {

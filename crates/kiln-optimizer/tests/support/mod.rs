@@ -1,31 +1,10 @@
 //! What the tests of the optimizer share: inputs, evaluation and comparison.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use half::{bf16, f16};
 use kiln_interp::{EvalOptions, eval_with};
 use kiln_ir::op::Reducer;
-use kiln_ir::{Complex, DType, Func, Op, Tensor, TensorType};
-
-/// A small deterministic generator (xorshift64*): tests must not depend on a crate's stream of numbers.
-pub struct Rng(u64);
-
-impl Rng {
-    pub fn new(seed: u64) -> Rng {
-        Rng(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-    pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16
-    }
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
-    }
-    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.below(items.len())]
-    }
-}
+use kiln_ir::{DType, DTypeClass, Func, Op, Tensor, TensorType};
+pub use kiln_testing::Rng;
 
 /// What the elements of floats are drawn from.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -66,38 +45,29 @@ pub fn tensor(rng: &mut Rng, ty: &TensorType, draw: Draw) -> Tensor {
         Draw::Whole => ints.iter().map(|&i| i as f64).collect(),
         Draw::Special => (0..n).map(|_| *rng.pick(&SPECIAL)).collect(),
     };
-    macro_rules! make {
-        ($values:expr, $f:expr) => {
-            Tensor::from_vec(&shape, $values.iter().copied().map($f).collect()).expect("the length fits")
-        };
-    }
-    match ty.dtype {
-        DType::Bool => make!(ints, |i| i % 2 == 0),
-        DType::I8 => make!(ints, |i| i as i8),
-        DType::I16 => make!(ints, |i| i as i16),
-        DType::I32 => make!(ints, |i| i as i32),
-        DType::I64 => make!(ints, |i| i),
-        DType::U8 => make!(ints, |i| i as u8),
-        DType::U16 => make!(ints, |i| i as u16),
-        DType::U32 => make!(ints, |i| i as u32),
-        DType::U64 => make!(ints, |i| i as u64),
-        DType::F16 => make!(floats, |x: f64| f16::from_f32(x as f32)),
-        DType::BF16 => make!(floats, |x: f64| bf16::from_f32(x as f32)),
-        DType::F32 => make!(floats, |x: f64| x as f32),
-        DType::F64 => make!(floats, |x| x),
-        DType::C64 | DType::C128 => {
+    match ty.dtype.class() {
+        DTypeClass::Bool => {
+            Tensor::from_vec(&shape, ints.iter().map(|i| i % 2 == 0).collect()).expect("the length fits")
+        }
+        _ if ty.dtype.is_int() && ty.dtype.bits() >= 8 => {
+            Tensor::from_ints(ty.dtype, &shape, ints.iter().map(|&i| i.into())).expect("the length fits")
+        }
+        DTypeClass::Float => {
+            // Through f32, as arithmetic on short types is carried out.
+            let short = |x: f64| if ty.dtype == DType::F64 { x } else { f64::from(x as f32) };
+            Tensor::from_numbers(ty.dtype, &shape, floats.into_iter().map(short)).expect("the length fits")
+        }
+        DTypeClass::Complex => {
             let other: Vec<f64> = match draw {
                 Draw::Whole => (0..n).map(|_| rng.below(11) as f64 - 4.0).collect(),
                 Draw::Special => (0..n).map(|_| *rng.pick(&SPECIAL)).collect(),
             };
-            let pairs: Vec<(f64, f64)> = floats.into_iter().zip(other).collect();
-            if ty.dtype == DType::C64 {
-                make!(pairs, |(x, y)| Complex::new(x as f32, y as f32))
-            } else {
-                make!(pairs, |(x, y)| Complex::new(x, y))
-            }
+            let parts = floats.into_iter().zip(other).flat_map(|(x, y)| [x, y]);
+            let parts = Tensor::from_numbers(ty.dtype.real_type(), [2 * n], parts).expect("the length fits");
+            Tensor::from_bytes(ty.dtype, &shape, parts.bytes()).expect("two parts each")
         }
-        small => {
+        _ => {
+            let small = ty.dtype;
             // Small whole numbers, or any element.
             let of_number = |x: f64| Tensor::scalar_of(small, x).bytes()[0];
             let of_bits = |bits: u64| {
@@ -107,7 +77,7 @@ pub fn tensor(rng: &mut Rng, ty: &TensorType, draw: Draw) -> Tensor {
             };
             let bytes: Vec<u8> = match draw {
                 Draw::Whole => ints.iter().map(|&i| of_number(i as f64)).collect(),
-                Draw::Special => (0..n).map(|_| of_bits(rng.next())).collect(),
+                Draw::Special => (0..n).map(|_| of_bits(rng.bits())).collect(),
             };
             Tensor::from_bytes(small, &shape, &bytes).expect("elements")
         }
@@ -174,10 +144,10 @@ pub fn difference(a: &Tensor, b: &Tensor, tolerance: Tolerance) -> Option<String
     if a == b {
         return None;
     }
-    let (x, y) = (numbers(a), numbers(b));
-    if x.is_empty() && a.bytes() != b.bytes() {
+    if !a.dtype().is_float() && !a.dtype().is_complex() {
         return Some("integers differ".into());
     }
+    let (x, y) = (a.numbers(), b.numbers());
     let same = |p: f64, q: f64| match tolerance {
         _ if p.is_nan() && q.is_nan() => true,
         Tolerance::Bits => p.to_bits() == q.to_bits(),
@@ -186,23 +156,6 @@ pub fn difference(a: &Tensor, b: &Tensor, tolerance: Tolerance) -> Option<String
     };
     let at = x.iter().zip(&y).position(|(p, q)| !same(*p, *q))?;
     Some(format!("element {at}: {:?} became {:?}", x[at], y[at]))
-}
-
-/// The elements of a float tensor; empty for other types.
-fn numbers(t: &Tensor) -> Vec<f64> {
-    match t.dtype() {
-        DType::F16 => t.as_slice::<f16>().map(|v| v.iter().map(|x| x.to_f64()).collect()),
-        DType::BF16 => t.as_slice::<bf16>().map(|v| v.iter().map(|x| x.to_f64()).collect()),
-        DType::F32 => t.as_slice::<f32>().map(|v| v.iter().map(|&x| x.into()).collect()),
-        DType::F64 => t.to_vec::<f64>(),
-        DType::C64 => t.as_slice::<Complex<f32>>().map(|v| v.iter().flat_map(|z| [z.re.into(), z.im.into()]).collect()),
-        DType::C128 => t.as_slice::<Complex<f64>>().map(|v| v.iter().flat_map(|z| [z.re, z.im]).collect()),
-        d => Ok(match d.mini_format() {
-            Some(format) => t.bytes().iter().map(|&b| format.decode(b).into()).collect(),
-            None => Vec::new(),
-        }),
-    }
-    .expect("the dtype was matched")
 }
 
 /// Asserts that two functions give the same on the same inputs.

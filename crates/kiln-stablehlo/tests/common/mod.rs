@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
-use kiln_ir::{DType, Op, Tensor};
 use kiln_stablehlo::{CheckKind, Program, build, read_text};
 
 /// The programs of `tests/programs`, one for each function, with names.
@@ -29,12 +28,6 @@ pub fn program(name: &str, text: &str) -> Result<Program, String> {
     build(&module, main).map_err(|e| e.to_string())
 }
 
-/// Elements as f64.
-pub fn numbers(t: &Tensor) -> Vec<f64> {
-    let wide = kiln_interp::eval_op(&Op::Convert(DType::F64), std::slice::from_ref(t)).expect("any type converts");
-    wide[0].to_vec().expect("f64")
-}
-
 /// Runs a program without inputs and compares what it asks for; gives the number of checks.
 pub fn evaluate(name: &str, text: &str) -> Result<usize, String> {
     check(&program(name, text)?)
@@ -53,7 +46,7 @@ pub fn check(program: &Program) -> Result<usize, String> {
             CheckKind::Almost { tolerance } => tolerance,
             CheckKind::Close { .. } => 1e-6,
         };
-        for (i, (f, e)) in numbers(found).into_iter().zip(numbers(expected)).enumerate() {
+        for (i, (f, e)) in found.numbers().into_iter().zip(expected.numbers()).enumerate() {
             if !(f == e || f.is_nan() && e.is_nan() || (f - e).abs() <= tolerance) {
                 return Err(format!("{}: element {i} is {f:?}, not {e:?}", check.place));
             }

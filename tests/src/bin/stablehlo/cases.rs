@@ -6,7 +6,7 @@ use kiln::ir::{DType, Func, InputKind, Loc, OutputKind};
 use kiln::nn::layers::{BatchNorm, Dense, LayerNorm, Lstm, Mask, Mode, TransformerBlock};
 use kiln::prelude::*;
 use kiln_benches::table::Kind;
-use kiln_tests::rng::Rng;
+use kiln_testing::Rng;
 
 /// A graph with what is fed to it.
 pub struct Case {

@@ -2,7 +2,7 @@
 
 use kiln::ir::{DType, Op};
 use kiln::prelude::*;
-use kiln_tests::rng::Rng;
+use kiln_testing::Rng;
 
 /// These numbers as a tensor of a type.
 pub fn numbers(dtype: DType, shape: &[usize], values: Vec<f64>) -> Tensor {

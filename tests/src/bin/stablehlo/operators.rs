@@ -8,7 +8,7 @@ use kiln::ir::op::{
 };
 use kiln::ir::{BinaryOp, DType, Op, UnaryOp};
 use kiln::prelude::*;
-use kiln_tests::rng::Rng;
+use kiln_testing::Rng;
 
 const FLOATS: [DType; 4] = [DType::F16, DType::BF16, DType::F32, DType::F64];
 const INTS: [DType; 8] = [DType::I8, DType::I16, DType::I32, DType::I64, DType::U8, DType::U16, DType::U32, DType::U64];

@@ -5,7 +5,7 @@ use crate::inputs::{SPECIAL, numbers, random};
 use kiln::ir::op::Reducer;
 use kiln::ir::{BinaryOp, DType, Op, UnaryOp};
 use kiln::prelude::*;
-use kiln_tests::rng::Rng;
+use kiln_testing::Rng;
 
 /// Every case by name.
 pub fn all() -> Vec<(&'static str, fn(&str) -> Case)> {
