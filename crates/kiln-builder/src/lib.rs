@@ -14,6 +14,7 @@
 //! assert_eq!(func.outputs[0].name, "probs");
 //! ```
 
+mod complex;
 mod control;
 mod conv;
 mod dot;
@@ -23,6 +24,7 @@ mod grad;
 mod graph;
 mod index;
 pub mod init;
+mod linalg;
 mod nn_ops;
 mod operand;
 mod ops_elementwise;
@@ -31,6 +33,7 @@ mod ops_shape;
 mod random;
 mod reduce;
 mod scalar_functions;
+mod sort;
 mod tree;
 
 pub use conv::{Conv, Layout, Padding, Pool};

@@ -306,6 +306,13 @@ impl Expr {
         self.graph.emit(Op::Convert(dtype), &[self])
     }
 
+    /// Floats rounded to what a float of these many bits of exponent and mantissa can hold.
+    #[track_caller]
+    pub fn reduce_precision(&self, exponent_bits: u32, mantissa_bits: u32) -> Expr {
+        let _here = self.graph.here();
+        self.graph.emit(Op::ReducePrecision { exponent_bits, mantissa_bits }, &[self])
+    }
+
     /// Reads the bits as another element type. Between widths a trailing dimension appears or vanishes.
     #[track_caller]
     pub fn bitcast<T: Element>(&self) -> Expr {

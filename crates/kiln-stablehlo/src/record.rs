@@ -5,20 +5,23 @@ mod bits;
 mod checks;
 mod chlo;
 mod complex;
+mod control;
 mod custom_call;
 mod data;
+mod dispatch;
 mod dynamic;
 mod elementwise;
-mod fold;
+mod generic;
 mod lift;
 mod linalg;
 mod literal;
 mod norm;
 mod quantized;
 mod ragged;
-mod regions;
+mod random;
 mod scan;
 mod scatter;
+mod sizes;
 mod sort;
 mod special;
 mod windows;
@@ -30,6 +33,7 @@ use crate::ast::{Block, Module, Operation, Place, Type, ValueRef};
 use crate::error::Error;
 use kiln_builder::{Expr, Graph, Shape};
 use kiln_ir::{DType, Func, Loc};
+use sizes::bounded;
 use std::collections::HashMap;
 
 /// Deepest nesting of calls and regions.
@@ -201,16 +205,6 @@ struct Builder<'m> {
 /// The place as a node's provenance; a byte of a binary file is none that can be shown.
 fn loc(place: &Place) -> Loc {
     Loc::new(place.file.clone(), place.line, place.column)
-}
-
-/// True for sizes of no more elements than the bound, an empty dimension counted as one element.
-fn bounded(mut sizes: impl Iterator<Item = Option<i64>>) -> bool {
-    let product = sizes.try_fold(1i64, |a, n| match n {
-        Some(n) if (0..=MAX_ELEMENTS).contains(&n) => a.checked_mul(n.max(1)).filter(|p| *p <= MAX_ELEMENTS),
-        Some(_) => None,
-        None => Some(a),
-    });
-    product.is_some()
 }
 
 type Built<T> = Result<T, Error>;
@@ -406,38 +400,6 @@ impl Builder<'_> {
             return self.malformed(op, format!("@{callee} takes {wanted} values, not {found}"));
         }
         self.block(&f.body, operands, &Scope::default())
-    }
-
-    /// An operation on tensors.
-    fn compute(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Vec<Expr>> {
-        if let Some(shape) = self.lift.clone() {
-            return self.compute_lifted(op, x, &shape);
-        }
-        let Some(short) = op.name.strip_prefix("stablehlo.") else {
-            return match op.name.strip_prefix("chlo.") {
-                Some("top_k") => self.top_k(op, x),
-                Some("scan") => self.scan(op, x, scope),
-                Some("ragged_dot") => self.ragged_dot(op, x).map(|e| vec![e]),
-                Some(short) => self.chlo(op, short, x).map(|e| vec![e]),
-                None => self.unsupported(op, "the operator is unknown"),
-            };
-        };
-        if let Some(e) = self.elementwise(op, short, x)? {
-            return Ok(vec![e]);
-        }
-        if let Some(e) = self.data_movement(op, short, x)? {
-            return Ok(vec![e]);
-        }
-        if let Some(e) = self.dynamic(op, short, x)? {
-            return Ok(vec![e]);
-        }
-        if let Some(list) = self.windows_and_reductions(op, short, x, scope)? {
-            return Ok(list);
-        }
-        if let Some(list) = self.normalization(op, short, x)? {
-            return Ok(list);
-        }
-        self.regions(op, short, x, scope)
     }
 
     fn operands<const N: usize>(&self, op: &Operation, x: &[Expr]) -> Built<[Expr; N]> {

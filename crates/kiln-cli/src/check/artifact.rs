@@ -1,6 +1,5 @@
 //! Running an artifact in a process of its own, which loads it as a user's program would: through the runtime alone.
 
-use super::unit;
 use crate::arrays::{self, as_type};
 use crate::failure::{Done, Failure};
 use kiln::prelude::*;
@@ -39,11 +38,22 @@ pub fn run(args: &Args) -> Done {
     }
     let feeds: Vec<(&str, &Tensor)> = feeds.iter().map(|(n, t)| (*n, t)).collect();
     let start = Instant::now();
-    let outputs = unit::run_once(&exe, &feeds).map_err(Failure::input)?;
+    let outputs = run_once(&exe, &feeds).map_err(Failure::input)?;
     let taken = start.elapsed();
     write_npz(&args.outputs, &outputs.iter().collect::<Vec<_>>()).map_err(Failure::input)?;
     writeln!(std::io::stdout(), "{}", taken.as_nanos())?;
     Ok(())
+}
+
+/// Runs an executable once; one that updates variables starts from their initial values.
+///
+/// # Errors
+/// As [`Executable::run`].
+pub fn run_once(exe: &Executable, feeds: &[(&str, &Tensor)]) -> Result<Outputs, RunError> {
+    match exe.signature().variables.iter().any(|v| v.updated) {
+        true => exe.session()?.run(feeds),
+        false => exe.run(feeds),
+    }
 }
 
 /// A folder that goes when it is no longer needed.

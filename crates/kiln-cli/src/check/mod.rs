@@ -8,6 +8,7 @@ pub mod artifact;
 mod cases;
 mod compare;
 mod glob;
+mod job;
 mod pool;
 mod report;
 mod tolerance;
@@ -17,10 +18,10 @@ pub mod worker;
 
 use crate::failure::{Done, Failure};
 use crate::options::{Backend, CompileOptions};
+use job::Job;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
-use worker::Job;
 
 const DETAILS: &str = "\
 Cases are

@@ -1,7 +1,8 @@
 //! Worker processes.
 
 use super::cases::Case;
-use super::worker::{Job, MARK, Outcome};
+use super::job::{Job, Outcome};
+use super::worker::MARK;
 use crate::failure::Done;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{BufRead, BufReader, Write};

@@ -1,7 +1,7 @@
 //! What came out, for people and as JSON.
 
 use super::cases::{Case, Form};
-use super::worker::{Job, Outcome, Status};
+use super::job::{Job, Outcome, Status};
 use crate::failure::{Done, Failure};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -1,9 +1,9 @@
 //! Judging one unit: a program in one form, compiled in one way.
 
-use super::artifact;
+use super::artifact::{self, run_once};
 use super::compare::{Allowed, Distance, compare};
+use super::job::{Job, Outcome, Status};
 use super::tolerance;
-use super::worker::{Job, Outcome, Status};
 use crate::arrays::{as_type, numpy_type, position, retype};
 use crate::options::Backend;
 use crate::program;
@@ -288,15 +288,4 @@ fn compiled(job: &Job, func: &Func, inputs: &[Tensor]) -> Result<Execution, Stri
     let start = Instant::now();
     let outputs = run_once(&exe, &feeds).map_err(|e| e.to_string())?;
     Ok(Execution { outputs: outputs.into_vec(), compile, run: start.elapsed() })
-}
-
-/// Runs an executable once; one that updates variables starts from their initial values.
-///
-/// # Errors
-/// As [`Executable::run`].
-pub fn run_once(exe: &Executable, feeds: &[(&str, &Tensor)]) -> Result<Outputs, RunError> {
-    match exe.signature().variables.iter().any(|v| v.updated) {
-        true => exe.session()?.run(feeds),
-        false => exe.run(feeds),
-    }
 }

@@ -3,6 +3,19 @@
 use super::{Mode, Params, along, checked, full_name};
 use kiln_builder::{Diagnostic, Dim, Expr, Graph, Shape, UpdateWhen, init};
 
+macro_rules! epsilon {
+    ($($ty:ident: $of:literal),*) => {$(
+        impl $ty {
+            #[doc = concat!("What is added to the ", $of, ".")]
+            pub fn epsilon(mut self, epsilon: f64) -> $ty {
+                self.epsilon = epsilon;
+                self
+            }
+        }
+    )*};
+}
+epsilon!(LayerNorm: "variance", RmsNorm: "mean square", GroupNorm: "variance", BatchNorm: "variance");
+
 /// Layer normalization over the last dimension (Ba et al. 2016): `(x - mean) / sqrt(var + epsilon) * scale + bias`.
 ///
 /// ```
@@ -34,12 +47,6 @@ impl LayerNorm {
     pub fn with(g: &Graph, name: &str, size: usize, params: &Params) -> LayerNorm {
         let (name, scale, bias) = scale_and_bias(g, name, size, params);
         LayerNorm { name, size, epsilon: 1e-5, scale, bias }
-    }
-
-    /// What is added to the variance.
-    pub fn epsilon(mut self, epsilon: f64) -> LayerNorm {
-        self.epsilon = epsilon;
-        self
     }
 
     /// Applies it to `[..., size]`.
@@ -99,12 +106,6 @@ impl RmsNorm {
         RmsNorm { name, size, epsilon: 1e-6, scale }
     }
 
-    /// What is added to the mean square.
-    pub fn epsilon(mut self, epsilon: f64) -> RmsNorm {
-        self.epsilon = epsilon;
-        self
-    }
-
     /// Applies it to `[..., size]`.
     #[track_caller]
     pub fn apply(&self, x: &Expr) -> Expr {
@@ -155,12 +156,6 @@ impl GroupNorm {
         }
         let (name, scale, bias) = scale_and_bias(g, name, channels, params);
         GroupNorm { name, groups, channels, epsilon: 1e-5, scale, bias }
-    }
-
-    /// What is added to the variance.
-    pub fn epsilon(mut self, epsilon: f64) -> GroupNorm {
-        self.epsilon = epsilon;
-        self
     }
 
     /// Applies it to `[batch, channels, spatial...]`.
@@ -241,12 +236,6 @@ impl BatchNorm {
     /// How much of a batch goes into the running statistics.
     pub fn momentum(mut self, momentum: f64) -> BatchNorm {
         self.momentum = momentum;
-        self
-    }
-
-    /// What is added to the variance.
-    pub fn epsilon(mut self, epsilon: f64) -> BatchNorm {
-        self.epsilon = epsilon;
         self
     }
 

@@ -8,8 +8,14 @@ use std::rc::Rc;
 
 /// The methods that all optimizers share.
 macro_rules! optimizer {
-    ($ty:ident) => {
+    ($ty:ident, $decay:literal) => {
         impl $ty {
+            #[doc = $decay]
+            pub fn weight_decay(mut self, decay: f64) -> $ty {
+                self.options.decay = decay;
+                self
+            }
+
             /// Scales all gradients together so that their global norm is at most `limit`. Clippings happen in the order in which
             /// they are asked for.
             pub fn clip_norm(mut self, limit: f64) -> $ty {
@@ -60,10 +66,31 @@ macro_rules! optimizer {
         }
     };
 }
-optimizer!(Sgd);
-optimizer!(Adam);
-optimizer!(AdamW);
-optimizer!(RmsProp);
+optimizer!(Sgd, "L2 penalty: adds `decay * p` to the gradient.");
+optimizer!(Adam, "L2 penalty: adds `decay * p` to the gradient. [`AdamW`] decays the weights themselves.");
+optimizer!(AdamW, "The part of a weight that a step with rate 1 would take away.");
+optimizer!(RmsProp, "L2 penalty: adds `decay * p` to the gradient.");
+
+/// The settings of optimizers with [`Moments`].
+macro_rules! moments {
+    ($ty:ident) => {
+        impl $ty {
+            /// Decay of the running means of the gradient and of its square, each in `[0, 1)`.
+            pub fn betas(mut self, beta1: f64, beta2: f64) -> $ty {
+                (self.moments.beta1, self.moments.beta2) = (beta1, beta2);
+                self
+            }
+
+            /// What is added to the denominator.
+            pub fn epsilon(mut self, epsilon: f64) -> $ty {
+                self.moments.epsilon = epsilon;
+                self
+            }
+        }
+    };
+}
+moments!(Adam);
+moments!(AdamW);
 
 /// `gradient + decay * value` where the variable is decayed: the L2 penalty.
 #[track_caller]
@@ -103,12 +130,6 @@ impl Sgd {
     /// Nesterov's momentum: steps along `g + mu v`.
     pub fn nesterov(mut self) -> Sgd {
         self.nesterov = true;
-        self
-    }
-
-    /// L2 penalty: adds `decay * p` to the gradient.
-    pub fn weight_decay(mut self, decay: f64) -> Sgd {
-        self.options.decay = decay;
         self
     }
 }
@@ -180,24 +201,6 @@ impl Adam {
     pub fn new(rate: impl Into<Schedule>) -> Adam {
         Adam { options: Options::new(rate.into(), 0.0), moments: Moments::DEFAULT }
     }
-
-    /// Decay of the running means of the gradient and of its square, each in `[0, 1)`.
-    pub fn betas(mut self, beta1: f64, beta2: f64) -> Adam {
-        (self.moments.beta1, self.moments.beta2) = (beta1, beta2);
-        self
-    }
-
-    /// What is added to the denominator.
-    pub fn epsilon(mut self, epsilon: f64) -> Adam {
-        self.moments.epsilon = epsilon;
-        self
-    }
-
-    /// L2 penalty: adds `decay * p` to the gradient. [`AdamW`] decays the weights themselves.
-    pub fn weight_decay(mut self, decay: f64) -> Adam {
-        self.options.decay = decay;
-        self
-    }
 }
 
 impl Rule for Adam {
@@ -231,24 +234,6 @@ impl AdamW {
     /// With this learning rate (a number or a [`Schedule`]), betas 0.9 and 0.999, epsilon 1e-8, weight decay 0.01.
     pub fn new(rate: impl Into<Schedule>) -> AdamW {
         AdamW { options: Options::new(rate.into(), 0.01), moments: Moments::DEFAULT }
-    }
-
-    /// Decay of the running means of the gradient and of its square, each in `[0, 1)`.
-    pub fn betas(mut self, beta1: f64, beta2: f64) -> AdamW {
-        (self.moments.beta1, self.moments.beta2) = (beta1, beta2);
-        self
-    }
-
-    /// What is added to the denominator.
-    pub fn epsilon(mut self, epsilon: f64) -> AdamW {
-        self.moments.epsilon = epsilon;
-        self
-    }
-
-    /// The part of a weight that a step with rate 1 would take away.
-    pub fn weight_decay(mut self, decay: f64) -> AdamW {
-        self.options.decay = decay;
-        self
     }
 }
 
@@ -316,12 +301,6 @@ impl RmsProp {
     /// Divides by the standard deviation of the gradient instead of its root mean square.
     pub fn centered(mut self) -> RmsProp {
         self.centered = true;
-        self
-    }
-
-    /// L2 penalty: adds `decay * p` to the gradient.
-    pub fn weight_decay(mut self, decay: f64) -> RmsProp {
-        self.options.decay = decay;
         self
     }
 }

@@ -24,25 +24,16 @@ const CONVOLUTION: &[&str] = &[
     "window_strides",
 ];
 
-/// The convolution whose padding is an operand.
-const DYNAMIC_CONVOLUTION: &[&str] = &[
-    "batch_group_count",
-    "feature_group_count",
-    "input_batch_dimension",
-    "input_feature_dimension",
-    "input_spatial_dimensions",
-    "kernel_input_feature_dimension",
-    "kernel_output_feature_dimension",
-    "kernel_spatial_dimensions",
-    "lhs_dilation",
-    "output_batch_dimension",
-    "output_feature_dimension",
-    "output_spatial_dimensions",
-    "precision_config",
-    "rhs_dilation",
-    "window_reversal",
-    "window_strides",
-];
+/// The convolution whose padding is an operand: that attribute is missing.
+const DYNAMIC_CONVOLUTION: &[&str] = &{
+    let (mut names, mut i) = ([""; CONVOLUTION.len() - 1], 0);
+    while i < names.len() {
+        names[i] = CONVOLUTION[if i < PADDING { i } else { i + 1 }];
+        i += 1;
+    }
+    names
+};
+const PADDING: usize = 12;
 
 static CUSTOM_CALL: [&str; 9] = [
     "api_version",

@@ -1,12 +1,12 @@
 //! Operators of the `chlo` dialect, by what they are made of. Half precision is computed in f32 and rounded once.
 
 use super::complex;
-use super::data::to_axes;
+use super::sizes::to_axes;
 use super::special as f;
 use super::{Builder, Built};
 use crate::ast::{Attr, Operation};
 use kiln_builder::{Expr, Shape};
-use kiln_ir::{BinaryOp, Dim, Op, UnaryOp};
+use kiln_ir::{Dim, Op, UnaryOp};
 
 impl Builder<'_> {
     /// The elementwise operator of this name; those of several results or with regions are elsewhere.
@@ -146,9 +146,4 @@ impl Builder<'_> {
             _ => self.malformed(op, "attribute `value` is no number"),
         }
     }
-}
-
-/// Applies a binary operator to operands of equal types.
-pub(super) fn binary(op: BinaryOp, x: &Expr, y: &Expr) -> Expr {
-    x.graph().emit(Op::Binary(op), &[x, y])
 }

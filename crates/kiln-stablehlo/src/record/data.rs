@@ -1,120 +1,116 @@
 //! Data movement and contractions.
 
+use super::sizes::{dims, shape_of, to_axes};
 use super::{Builder, Built};
 use crate::ast::{Attr, Operation};
 use kiln_builder::{Expr, Graph};
 use kiln_ir::op::{Axes, DotDims, GatherDims, Ints};
-use kiln_ir::{DType, Dim, Op, Shape, TensorType};
-use smallvec::SmallVec;
-
-fn dims(list: &[i64]) -> SmallVec<[Dim; 4]> {
-    list.iter().map(|&n| Dim::Const(n)).collect()
-}
-
-pub(super) fn to_axes(list: &[usize]) -> Axes {
-    list.iter().copied().collect()
-}
+use kiln_ir::{DType, Op, TensorType};
 
 impl Builder<'_> {
-    /// The data movement operator or dot of this name, if it is one.
-    pub(super) fn data_movement(&mut self, op: &Operation, name: &str, x: &[Expr]) -> Built<Option<Expr>> {
-        let g = self.graph.clone();
-        let e = match name {
-            "iota" => {
-                let (dtype, shape) = self.result_type(op, 0)?;
-                let dim = self.axis(op, &["dim", "iota_dimension"])?;
-                g.emit(Op::Iota { ty: TensorType::new(dtype, shape), dim }, &[])
-            }
-            "broadcast_in_dim" => {
-                let [a] = self.operands(op, x)?;
-                let (_, shape) = self.result_type(op, 0)?;
-                let key = if op.attrs.contains_key("dims") { "dims" } else { "broadcast_dimensions" };
-                let dims = to_axes(&self.axes(op, key)?);
-                g.emit(Op::BroadcastInDim { shape, dims }, &[&a])
-            }
-            "broadcast" => {
-                let [a] = self.operands(op, x)?;
-                let (_, shape) = self.result_type(op, 0)?;
-                let extra = shape.rank() - a.rank().min(shape.rank());
-                let dims = (0..a.rank()).map(|d| d + extra).collect();
-                g.emit(Op::BroadcastInDim { shape, dims }, &[&a])
-            }
-            "reshape" => {
-                let [a] = self.operands(op, x)?;
-                let (_, shape) = self.result_type(op, 0)?;
-                g.emit(Op::Reshape(shape), &[&a])
-            }
-            "transpose" => {
-                let [a] = self.operands(op, x)?;
-                let key = if op.attrs.contains_key("dims") { "dims" } else { "permutation" };
-                g.emit(Op::Transpose(to_axes(&self.axes(op, key)?)), &[&a])
-            }
-            "reverse" => {
-                let [a] = self.operands(op, x)?;
-                let key = if op.attrs.contains_key("dims") { "dims" } else { "dimensions" };
-                let mut list = self.axes(op, key)?;
-                list.sort_unstable();
-                g.emit(Op::Reverse(to_axes(&list)), &[&a])
-            }
-            "slice" => {
-                let [a] = self.operands(op, x)?;
-                let strides: Ints = self.ints_default(op, "strides", a.rank(), 1)?.into_iter().collect();
-                let (start, limit) = (self.ints(op, "start_indices")?, self.ints(op, "limit_indices")?);
-                g.emit(Op::Slice { start: dims(&start), limit: dims(&limit), strides }, &[&a])
-            }
-            "dynamic_slice" => {
-                let key = if op.attrs.contains_key("sizes") { "sizes" } else { "slice_sizes" };
-                let sizes: Shape = self.ints(op, key)?.into_iter().map(Dim::Const).collect();
-                g.emit(Op::DynamicSlice { sizes }, &x.iter().collect::<Vec<_>>())
-            }
-            "dynamic_update_slice" => g.emit(Op::DynamicUpdateSlice, &x.iter().collect::<Vec<_>>()),
-            "concatenate" => {
-                let axis = self.axis(op, &["dim", "dimension"])?;
-                g.emit(Op::Concatenate(axis), &x.iter().collect::<Vec<_>>())
-            }
-            "pad" => {
-                let [a, value] = self.operands(op, x)?;
-                let get = |short: &str, long: &str| match op.attrs.contains_key(short) {
-                    true => self.ints(op, short),
-                    false => self.ints(op, long),
-                };
-                let low = get("low", "edge_padding_low")?;
-                let high = get("high", "edge_padding_high")?;
-                let interior = get("interior", "interior_padding")?;
-                let op = Op::Pad { low: dims(&low), high: dims(&high), interior: interior.into_iter().collect() };
-                g.emit(op, &[&a, &value])
-            }
-            "get_dimension_size" => {
-                let [a] = self.operands(op, x)?;
-                g.emit(Op::GetDimensionSize(self.axis(op, &["dim", "dimension"])?), &[&a])
-            }
-            "dot_general" | "dot" => return self.dot(op, name, x).map(Some),
-            "gather" => {
-                let [a, indices] = self.operands(op, x)?;
-                let d = |f: &str| self.field(op, "dimension_numbers", f).map(|v| to_axes(&v));
-                let slice_sizes: Shape = self.ints(op, "slice_sizes")?.into_iter().map(Dim::Const).collect();
-                let dims = GatherDims {
-                    offset_dims: d("offset_dims")?,
-                    collapsed_slice_dims: d("collapsed_slice_dims")?,
-                    operand_batching_dims: d("operand_batching_dims")?,
-                    start_indices_batching_dims: d("start_indices_batching_dims")?,
-                    start_index_map: d("start_index_map")?,
-                    index_vector_dim: self
-                        .field(op, "dimension_numbers", "index_vector_dim")?
-                        .first()
-                        .copied()
-                        .unwrap_or(0),
-                    slice_sizes,
-                    indices_are_sorted: self.flag(op, "indices_are_sorted"),
-                };
-                g.emit(Op::Gather(Box::new(dims)), &[&a, &indices])
-            }
-            _ => return Ok(None),
-        };
-        Ok(Some(e))
+    pub(super) fn iota(&self, op: &Operation) -> Built<Expr> {
+        let (dtype, shape) = self.result_type(op, 0)?;
+        let dim = self.axis(op, &["dim", "iota_dimension"])?;
+        Ok(self.graph.emit(Op::Iota { ty: TensorType::new(dtype, shape), dim }, &[]))
     }
 
-    fn dot(&self, op: &Operation, name: &str, x: &[Expr]) -> Built<Expr> {
+    pub(super) fn broadcast_in_dim(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a] = self.operands(op, x)?;
+        let (_, shape) = self.result_type(op, 0)?;
+        let dims = self.axes_of(op, "broadcast_dimensions")?;
+        Ok(self.graph.emit(Op::BroadcastInDim { shape, dims }, &[&a]))
+    }
+
+    /// The old `broadcast`: new dimensions in front.
+    pub(super) fn broadcast(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a] = self.operands(op, x)?;
+        let (_, shape) = self.result_type(op, 0)?;
+        let extra = shape.rank() - a.rank().min(shape.rank());
+        let dims = (0..a.rank()).map(|d| d + extra).collect();
+        Ok(self.graph.emit(Op::BroadcastInDim { shape, dims }, &[&a]))
+    }
+
+    pub(super) fn reshape(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a] = self.operands(op, x)?;
+        let (_, shape) = self.result_type(op, 0)?;
+        Ok(self.graph.emit(Op::Reshape(shape), &[&a]))
+    }
+
+    pub(super) fn transpose(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a] = self.operands(op, x)?;
+        Ok(self.graph.emit(Op::Transpose(self.axes_of(op, "permutation")?), &[&a]))
+    }
+
+    pub(super) fn reverse(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a] = self.operands(op, x)?;
+        let mut axes = self.axes_of(op, "dimensions")?;
+        axes.sort_unstable();
+        Ok(self.graph.emit(Op::Reverse(axes), &[&a]))
+    }
+
+    /// Dimension numbers, which the pretty form calls `dims`.
+    pub(super) fn axes_of(&self, op: &Operation, name: &str) -> Built<Axes> {
+        let key = if op.attrs.contains_key("dims") { "dims" } else { name };
+        Ok(to_axes(&self.axes(op, key)?))
+    }
+
+    pub(super) fn slice(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a] = self.operands(op, x)?;
+        let strides: Ints = self.ints_default(op, "strides", a.rank(), 1)?.into_iter().collect();
+        let (start, limit) = (self.ints(op, "start_indices")?, self.ints(op, "limit_indices")?);
+        Ok(self.graph.emit(Op::Slice { start: dims(&start), limit: dims(&limit), strides }, &[&a]))
+    }
+
+    pub(super) fn dynamic_slice(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let key = if op.attrs.contains_key("sizes") { "sizes" } else { "slice_sizes" };
+        Ok(self.graph.emit(Op::DynamicSlice { sizes: shape_of(self.ints(op, key)?) }, &x.iter().collect::<Vec<_>>()))
+    }
+
+    pub(super) fn dynamic_update_slice(&self, x: &[Expr]) -> Expr {
+        self.graph.emit(Op::DynamicUpdateSlice, &x.iter().collect::<Vec<_>>())
+    }
+
+    pub(super) fn concatenate(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let axis = self.axis(op, &["dim", "dimension"])?;
+        Ok(self.graph.emit(Op::Concatenate(axis), &x.iter().collect::<Vec<_>>()))
+    }
+
+    pub(super) fn pad(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a, value] = self.operands(op, x)?;
+        let get = |short: &str, long: &str| match op.attrs.contains_key(short) {
+            true => self.ints(op, short),
+            false => self.ints(op, long),
+        };
+        let low = get("low", "edge_padding_low")?;
+        let high = get("high", "edge_padding_high")?;
+        let interior = get("interior", "interior_padding")?;
+        let op = Op::Pad { low: dims(&low), high: dims(&high), interior: interior.into_iter().collect() };
+        Ok(self.graph.emit(op, &[&a, &value]))
+    }
+
+    pub(super) fn dimension_size(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a] = self.operands(op, x)?;
+        Ok(self.graph.emit(Op::GetDimensionSize(self.axis(op, &["dim", "dimension"])?), &[&a]))
+    }
+
+    pub(super) fn gather(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a, indices] = self.operands(op, x)?;
+        let d = |f: &str| self.field(op, "dimension_numbers", f).map(|v| to_axes(&v));
+        let dims = GatherDims {
+            offset_dims: d("offset_dims")?,
+            collapsed_slice_dims: d("collapsed_slice_dims")?,
+            operand_batching_dims: d("operand_batching_dims")?,
+            start_indices_batching_dims: d("start_indices_batching_dims")?,
+            start_index_map: d("start_index_map")?,
+            index_vector_dim: d("index_vector_dim")?.first().copied().unwrap_or(0),
+            slice_sizes: shape_of(self.ints(op, "slice_sizes")?),
+            indices_are_sorted: self.flag(op, "indices_are_sorted"),
+        };
+        Ok(self.graph.emit(Op::Gather(Box::new(dims)), &[&a, &indices]))
+    }
+
+    /// `dot_general`, and the old `dot`.
+    pub(super) fn dot(&self, op: &Operation, name: &str, x: &[Expr]) -> Built<Expr> {
         let [l, r] = self.operands(op, x)?;
         let dtype = self.result_dtype(op, 0)?;
         let mut dims = DotDims::default();

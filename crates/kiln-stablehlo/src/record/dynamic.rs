@@ -1,11 +1,10 @@
 //! The `dynamic_*` operators, whose sizes are operands: these have to be known when the program is read.
 
-use super::data::to_axes;
-use super::scatter::shape_of;
+use super::sizes::{dims, shape_of};
 use super::{Builder, Built, MAX_ELEMENTS};
 use crate::ast::{Attr, Operation};
 use kiln_builder::Expr;
-use kiln_ir::{DType, Dim, Func, Node, Op, TensorType};
+use kiln_ir::{DType, Func, Node, Op, TensorType};
 
 /// Most elements of a value that is computed to find sizes.
 const MAX_KNOWN: i64 = 1 << 16;
@@ -24,10 +23,6 @@ fn work(func: &Func) -> usize {
         }
     };
     func.nodes().iter().map(node).fold(0, usize::saturating_add)
-}
-
-fn dims(list: &[i64]) -> Vec<Dim> {
-    list.iter().map(|&n| Dim::Const(n)).collect()
 }
 
 impl Builder<'_> {
@@ -59,67 +54,54 @@ impl Builder<'_> {
         }
     }
 
-    /// The operator of this name, if it is one.
-    pub(super) fn dynamic(&mut self, op: &Operation, name: &str, x: &[Expr]) -> Built<Option<Expr>> {
-        let g = self.graph.clone();
-        let e = match name {
-            "get_dimension_size" => {
-                let [a] = self.operands(op, x)?;
-                let dim = self.axis(op, &["dim", "dimension"])?;
-                match self.sizes(op, &a)?.get(dim).map(|&n| i32::try_from(n)) {
-                    Some(Ok(n)) => g.constant(n),
-                    _ => return self.malformed(op, "no such dimension"),
-                }
-            }
-            "dynamic_broadcast_in_dim" => {
-                let [a, sizes] = self.operands(op, x)?;
-                let key = if op.attrs.contains_key("dims") { "dims" } else { "broadcast_dimensions" };
-                let shape = shape_of(self.known(op, &sizes)?);
-                g.emit(Op::BroadcastInDim { shape, dims: to_axes(&self.axes(op, key)?) }, &[&a])
-            }
-            "dynamic_reshape" => {
-                let [a, sizes] = self.operands(op, x)?;
-                g.emit(Op::Reshape(shape_of(self.known(op, &sizes)?)), &[&a])
-            }
-            "dynamic_iota" => {
-                let [sizes] = self.operands(op, x)?;
-                let dim = self.axis(op, &["dim", "iota_dimension"])?;
-                let ty = TensorType::new(self.result_dtype(op, 0)?, shape_of(self.known(op, &sizes)?));
-                g.emit(Op::Iota { ty, dim }, &[])
-            }
-            "dynamic_pad" => {
-                let [a, value, low, high, interior] = self.operands(op, x)?;
-                let (low, high) = (self.known(op, &low)?, self.known(op, &high)?);
-                let interior = self.known(op, &interior)?;
-                let pad = Op::Pad {
-                    low: dims(&low).into(),
-                    high: dims(&high).into(),
-                    interior: interior.into_iter().collect(),
-                };
-                g.emit(pad, &[&a, &value])
-            }
-            "real_dynamic_slice" => {
-                let [a, start, limit, strides] = self.operands(op, x)?;
-                let (start, limit) = (self.known(op, &start)?, self.known(op, &limit)?);
-                let strides = self.known(op, &strides)?.into_iter().collect();
-                g.emit(Op::Slice { start: dims(&start).into(), limit: dims(&limit).into(), strides }, &[&a])
-            }
-            "dynamic_gather" => {
-                let [a, indices, sizes] = self.operands(op, x)?;
-                let mut fixed = op.clone();
-                let sizes = self.known(op, &sizes)?.into_iter().map(Attr::Int).collect();
-                fixed.attrs.insert("slice_sizes".into(), Attr::List(sizes));
-                return self.data_movement(&fixed, "gather", &[a, indices]);
-            }
-            "dynamic_conv" => {
-                let [l, r, padding] = self.operands(op, x)?;
-                let mut fixed = op.clone();
-                let padding = self.known(op, &padding)?.into_iter().map(Attr::Int).collect();
-                fixed.attrs.insert("padding".into(), Attr::List(padding));
-                self.convolution(&fixed, &[l, r])?
-            }
-            _ => return Ok(None),
-        };
-        Ok(Some(e))
+    pub(super) fn dynamic_broadcast_in_dim(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a, sizes] = self.operands(op, x)?;
+        let shape = shape_of(self.known(op, &sizes)?);
+        Ok(self.graph.emit(Op::BroadcastInDim { shape, dims: self.axes_of(op, "broadcast_dimensions")? }, &[&a]))
+    }
+
+    pub(super) fn dynamic_reshape(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a, sizes] = self.operands(op, x)?;
+        Ok(self.graph.emit(Op::Reshape(shape_of(self.known(op, &sizes)?)), &[&a]))
+    }
+
+    pub(super) fn dynamic_iota(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [sizes] = self.operands(op, x)?;
+        let dim = self.axis(op, &["dim", "iota_dimension"])?;
+        let ty = TensorType::new(self.result_dtype(op, 0)?, shape_of(self.known(op, &sizes)?));
+        Ok(self.graph.emit(Op::Iota { ty, dim }, &[]))
+    }
+
+    pub(super) fn dynamic_pad(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a, value, low, high, interior] = self.operands(op, x)?;
+        let (low, high) = (self.known(op, &low)?, self.known(op, &high)?);
+        let interior = self.known(op, &interior)?.into_iter().collect();
+        Ok(self.graph.emit(Op::Pad { low: dims(&low), high: dims(&high), interior }, &[&a, &value]))
+    }
+
+    pub(super) fn real_dynamic_slice(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a, start, limit, strides] = self.operands(op, x)?;
+        let (start, limit) = (self.known(op, &start)?, self.known(op, &limit)?);
+        let strides = self.known(op, &strides)?.into_iter().collect();
+        Ok(self.graph.emit(Op::Slice { start: dims(&start), limit: dims(&limit), strides }, &[&a]))
+    }
+
+    pub(super) fn dynamic_gather(&self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [a, indices, sizes] = self.operands(op, x)?;
+        self.gather(&self.with_known(op, "slice_sizes", &sizes)?, &[a, indices])
+    }
+
+    pub(super) fn dynamic_conv(&mut self, op: &Operation, x: &[Expr]) -> Built<Expr> {
+        let [l, r, padding] = self.operands(op, x)?;
+        let fixed = self.with_known(op, "padding", &padding)?;
+        self.convolution(&fixed, &[l, r])
+    }
+
+    /// The operator with an operand as the attribute that its static form has.
+    fn with_known(&self, op: &Operation, name: &str, e: &Expr) -> Built<Operation> {
+        let mut fixed = op.clone();
+        let list = self.known(op, e)?.into_iter().map(Attr::Int).collect();
+        fixed.attrs.insert(name.into(), Attr::List(list));
+        Ok(fixed)
     }
 }

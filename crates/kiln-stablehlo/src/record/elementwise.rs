@@ -63,7 +63,6 @@ impl Builder<'_> {
                 }
             }
             "reduce_precision" => self.reduce_precision(op, x)?,
-            "optimization_barrier" if x.len() == 1 => self.graph.emit(Op::OptimizationBarrier, &[&x[0]]),
             "complex" => {
                 let [re, im] = self.operands(op, x)?;
                 re.complex(&im)

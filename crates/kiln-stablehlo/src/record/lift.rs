@@ -51,6 +51,9 @@ impl Builder<'_> {
             // From scalar to scalar.
             return Ok(spread);
         }
+        if short == "optimization_barrier" {
+            return Ok(self.optimization_barrier(&spread));
+        }
         match self.elementwise(op, short, &spread)? {
             Some(e) => Ok(vec![e]),
             None => self.unsupported(op, "this operator inside of a region that combines scalars"),

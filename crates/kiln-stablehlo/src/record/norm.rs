@@ -6,12 +6,8 @@ use kiln_builder::Expr;
 use kiln_ir::DType;
 
 impl Builder<'_> {
-    /// `batch_norm_inference`, `batch_norm_training`, `batch_norm_grad`, if the operator is one. Half precision is computed
-    /// in f32.
-    pub(super) fn normalization(&mut self, op: &Operation, name: &str, x: &[Expr]) -> Built<Option<Vec<Expr>>> {
-        if !matches!(name, "batch_norm_inference" | "batch_norm_training" | "batch_norm_grad") {
-            return Ok(None);
-        }
+    /// `batch_norm_inference`, `batch_norm_training`, `batch_norm_grad`. Half precision is computed in f32.
+    pub(super) fn normalization(&mut self, op: &Operation, name: &str, x: &[Expr]) -> Built<Vec<Expr>> {
         let Some(first) = x.first() else { return self.malformed(op, "no operands") };
         let feature = self.axis(op, &["feature_index"])?;
         let sizes = self.sizes(op, first)?;
@@ -60,6 +56,6 @@ impl Builder<'_> {
                 vec![spread(&factor) * inner, scale_gradient, offset_gradient]
             }
         };
-        Ok(Some(results.into_iter().map(|e| e.cast_to(dtype)).collect()))
+        Ok(results.into_iter().map(|e| e.cast_to(dtype)).collect())
     }
 }

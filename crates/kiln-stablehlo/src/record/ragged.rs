@@ -1,6 +1,6 @@
 //! `chlo.ragged_dot`: one dot for each group of a ragged dimension, masked.
 
-use super::data::to_axes;
+use super::sizes::to_axes;
 use super::{Builder, Built};
 use crate::ast::Operation;
 use kiln_builder::Expr;

@@ -1,6 +1,6 @@
 //! `chlo.scan`: a loop along a dimension that carries values.
 
-use super::scatter::shape_of;
+use super::sizes::shape_of;
 use super::{Builder, Built, Scope};
 use crate::ast::Operation;
 use kiln_builder::Expr;

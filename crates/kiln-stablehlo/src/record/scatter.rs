@@ -1,17 +1,12 @@
 //! Scatter: standard combiners by name, any other region as a function.
 
-use super::data::to_axes;
+use super::sizes::to_axes;
 use super::windows::reducer_region;
 use super::{Builder, Built, Scope};
 use crate::ast::Operation;
-use kiln_builder::{Expr, Shape};
+use kiln_builder::Expr;
+use kiln_ir::Op;
 use kiln_ir::op::{ScatterDims, ScatterUpdate};
-use kiln_ir::{Dim, Op};
-
-/// A shape of known sizes.
-pub(super) fn shape_of(sizes: impl IntoIterator<Item = i64>) -> Shape {
-    sizes.into_iter().map(Dim::Const).collect()
-}
 
 impl Builder<'_> {
     pub(super) fn scatter(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Vec<Expr>> {

@@ -1,6 +1,6 @@
 //! Reductions, windows and convolutions.
 
-use super::data::to_axes;
+use super::sizes::to_axes;
 use super::{Builder, Built, Scope};
 use crate::ast::{Attr, Block, Operation};
 use kiln_builder::Expr;
@@ -42,23 +42,6 @@ fn comparison_region(block: &Block) -> Option<CompareDirection> {
 }
 
 impl Builder<'_> {
-    /// The reduction, window operator or convolution of this name, if it is one.
-    pub(super) fn windows_and_reductions(
-        &mut self,
-        op: &Operation,
-        name: &str,
-        x: &[Expr],
-        scope: &Scope,
-    ) -> Built<Option<Vec<Expr>>> {
-        match name {
-            "reduce" => self.reduce(op, x, scope).map(Some),
-            "reduce_window" => self.reduce_window(op, x, scope).map(Some),
-            "select_and_scatter" => self.select_and_scatter(op, x, scope).map(|e| Some(vec![e])),
-            "convolution" => self.convolution(op, x).map(|e| Some(vec![e])),
-            _ => Ok(None),
-        }
-    }
-
     /// One reducer for each operand: of `applies`, or of a region that combines each pair on its own. None for a region
     /// that does anything else.
     fn reducers(&self, op: &Operation, n: usize) -> Built<Option<Vec<Reducer>>> {
@@ -101,7 +84,7 @@ impl Builder<'_> {
         x.iter().enumerate().map(promote).collect()
     }
 
-    fn reduce(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Vec<Expr>> {
+    pub(super) fn reduce(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Vec<Expr>> {
         let n = x.len() / 2;
         let mut axes = self.axes(op, "dimensions")?;
         axes.sort_unstable();
@@ -141,7 +124,7 @@ impl Builder<'_> {
         Ok((0..rank).map(dim).collect())
     }
 
-    fn reduce_window(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Vec<Expr>> {
+    pub(super) fn reduce_window(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Vec<Expr>> {
         let n = x.len() / 2;
         let Some(first) = x.first() else { return self.malformed(op, "no operands") };
         let dims = self.window(op, first.rank(), &self.ints(op, "window_dimensions")?)?;
@@ -154,7 +137,7 @@ impl Builder<'_> {
         Ok((0..n).map(reduce).collect())
     }
 
-    fn select_and_scatter(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Expr> {
+    pub(super) fn select_and_scatter(&mut self, op: &Operation, x: &[Expr], scope: &Scope) -> Built<Expr> {
         let [a, source, init] = self.operands(op, x)?;
         let dims = self.window(op, a.rank(), &self.ints(op, "window_dimensions")?)?;
         let [select, scatter] = op.regions.as_slice() else { return self.malformed(op, "two regions are needed") };

@@ -1,25 +1,13 @@
-//! Reductions with any region, over dimensions and over windows.
+//! Operators of functions of scalars: reductions with any region, over dimensions and over windows.
 
+use super::sizes::to_axes;
 use super::{Builder, Built, Scope};
 use crate::ast::{Block, Operation};
-use crate::error::Error;
 use kiln_builder::Expr;
 use kiln_ir::op::{Window, WindowDim};
 use smallvec::SmallVec;
 
 impl Builder<'_> {
-    /// Sizes of a tensor; all are known in such programs.
-    pub(super) fn sizes(&self, op: &Operation, e: &Expr) -> Built<Vec<i64>> {
-        if e.is_poisoned() {
-            // What went wrong is on record, and is all that counts.
-            return Err(Error::Graph(self.graph.diagnostics()));
-        }
-        match e.shape().iter().map(|d| d.as_const()).collect() {
-            Some(sizes) => Ok(sizes),
-            None => self.unsupported(op, "a dimension of unknown size"),
-        }
-    }
-
     /// Records an operator whose function of scalars is `block`: `record` gets a closure that applies the region to two lists
     /// of scalars, one after the other.
     pub(super) fn with_region<T>(
@@ -56,7 +44,7 @@ impl Builder<'_> {
         let (operands, inits) = self.fold_operands(op, x)?;
         let graph = self.graph.clone();
         self.with_region(block, scope, operands.len(), |apply| {
-            graph.generic_reduce(&operands, &inits, &super::data::to_axes(axes), |acc, elem| apply(acc, elem))
+            graph.generic_reduce(&operands, &inits, &to_axes(axes), |acc, elem| apply(acc, elem))
         })
     }
 
