@@ -5,8 +5,8 @@ use crate::options::CompileOptions;
 use crate::program as programs;
 use clap::ValueEnum;
 use kiln::Compiled;
-use kiln::ir::Func;
 use kiln::ir::dim::DimEnv;
+use kiln::ir::{Func, Verified};
 use kiln::lower::Lowered;
 use kiln::program::{Program, Step};
 use std::collections::BTreeMap;
@@ -95,7 +95,7 @@ fn module(args: &Args) -> Done<String> {
     let func = programs::read(&args.file, args.function.as_deref())?.func;
     let read = start.elapsed();
     if args.dot {
-        return Ok(kiln::ir::graph::to_dot(&func));
+        return Ok(kiln::ir::petgraph::to_dot(&func));
     }
     match args.ir {
         None => {
@@ -117,7 +117,8 @@ fn intermediate(args: &Args, stage: Stage, func: Func) -> Done<String> {
         }
         Stage::Optimized | Stage::Passes | Stage::Kernels | Stage::Program | Stage::Code => {}
     }
-    let optimized = kiln::optimizer::optimize(func, &args.options.optimize())
+    let optimized = Verified::new(func)
+        .and_then(|f| kiln::optimizer::optimize(f, &args.options.optimize()))
         .map_err(|d| Failure::input(kiln::CompileError::from(d)))?;
     match stage {
         Stage::Optimized => return Ok(kiln::ir::text::print(&optimized.func)),

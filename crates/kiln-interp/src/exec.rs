@@ -3,7 +3,7 @@
 use crate::error::{EvalError, NonFinite, Site};
 use crate::ops::{self, Results};
 use crate::scalar::lane::Lane;
-use kiln_ir::{Diagnostics, Func, Node, NodeId, Op, Tensor, TensorType, infer, specialize, verify};
+use kiln_ir::{Diagnostics, Func, Node, NodeId, Op, Tensor, TensorType, Verified, infer, specialize, verify};
 use smallvec::SmallVec;
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -132,7 +132,7 @@ pub fn eval_op_with(op: &Op, operands: &[Tensor], options: &EvalOptions) -> Resu
 
 /// Checks function and inputs, and binds named dimensions.
 pub(crate) fn prepare<'f>(func: &'f Func, inputs: &[Tensor]) -> Result<Cow<'f, Func>, EvalError> {
-    verify::verify(func).map_err(EvalError::Invalid)?;
+    let verified = Verified::new(func).map_err(EvalError::Invalid)?;
     if inputs.len() != func.inputs.len() {
         return Err(EvalError::InputCount {
             func: func.name.clone(),
@@ -140,7 +140,7 @@ pub(crate) fn prepare<'f>(func: &'f Func, inputs: &[Tensor]) -> Result<Cow<'f, F
             found: inputs.len(),
         });
     }
-    let func = if func.symbols().is_empty() { Cow::Borrowed(func) } else { Cow::Owned(bind(func, inputs)?) };
+    let func = if func.symbols().is_empty() { Cow::Borrowed(func) } else { Cow::Owned(bind(&verified, inputs)?) };
     for (input, tensor) in func.inputs.iter().zip(inputs) {
         let found = tensor.ty();
         if input.ty != found {
@@ -151,12 +151,13 @@ pub(crate) fn prepare<'f>(func: &'f Func, inputs: &[Tensor]) -> Result<Cow<'f, F
     Ok(func)
 }
 
-fn bind(func: &Func, inputs: &[Tensor]) -> Result<Func, EvalError> {
+fn bind(func: &Verified<&Func>, inputs: &[Tensor]) -> Result<Func, EvalError> {
     let declared: Vec<(&str, &TensorType)> = func.inputs.iter().map(|i| (i.name.as_str(), &i.ty)).collect();
     let shapes: Vec<&[usize]> = inputs.iter().map(Tensor::shape).collect();
-    let bound =
-        || -> Result<Func, Diagnostics> { specialize::specialize(func, &specialize::bind_dims(&declared, &shapes)?) };
-    bound().map_err(EvalError::Invalid)
+    let bound = || -> Result<Verified, Diagnostics> {
+        specialize::specialize(func, &specialize::bind_dims(&declared, &shapes)?)
+    };
+    bound().map(Verified::into_func).map_err(EvalError::Invalid)
 }
 
 /// One evaluation.

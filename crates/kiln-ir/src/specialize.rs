@@ -6,8 +6,10 @@ use crate::func::{Func, Input, Node};
 use crate::infer;
 use crate::op::Op;
 use crate::shape::{Shape, TensorType};
+use crate::stage::Verified;
 use crate::tensor::Tensor;
 use smallvec::{SmallVec, smallvec};
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -145,10 +147,7 @@ impl Binder {
 /// # Errors
 /// `specialize.C1` when a symbol has no size, `specialize.C2` when a symbol or a type gets an impossible size, and every operator's
 /// constraint that the sizes violate.
-///
-/// # Panics
-/// When the function does not satisfy [`crate::verify::verify`].
-pub fn specialize(func: &Func, env: &DimEnv) -> Result<Func, Diagnostics> {
+pub fn specialize<F: Borrow<Func>>(func: &Verified<F>, env: &DimEnv) -> Result<Verified, Diagnostics> {
     let free: Vec<Diagnostic> = (func.symbols().iter().filter(|s| !env.contains_key(*s)))
         .map(|s| {
             Diagnostic::new("specialize.C1", format!("the named dimension `{s}` has no size"))
@@ -166,7 +165,7 @@ pub fn specialize(func: &Func, env: &DimEnv) -> Result<Func, Diagnostics> {
     }
     let mut errors = Vec::new();
     let new = specialize_into(func, env, &mut errors);
-    if errors.is_empty() { Ok(new) } else { Err(Diagnostics(errors)) }
+    if errors.is_empty() { Ok(Verified::by_construction(new)) } else { Err(Diagnostics(errors)) }
 }
 
 fn specialize_into(func: &Func, env: &DimEnv, errors: &mut Vec<Diagnostic>) -> Func {

@@ -4,7 +4,7 @@ use kiln_ir::dim::DimEnv;
 use kiln_ir::specialize::{bind_dims, specialize};
 use kiln_ir::text::{parse, print};
 use kiln_ir::verify::verify;
-use kiln_ir::{DType, Dim, Func, Op, Shape, TensorType, dims};
+use kiln_ir::{DType, Dim, Func, Op, Shape, TensorType, Verified, dims};
 
 fn ty(shape: Shape) -> TensorType {
     TensorType::new(DType::F32, shape)
@@ -57,6 +57,10 @@ fn binding_reports_contradictions() {
     assert_eq!(bind_error(&[("h", &huge)], &[&[usize::MAX, usize::MAX]]).0, "bind.C3");
 }
 
+fn verified(source: &str) -> Verified {
+    Verified::new(func(source)).unwrap_or_else(|e| panic!("{e}"))
+}
+
 const MODEL: &str = "func @f(%x: f32[n, 4], %k: i32[]) -> (z: f32[2*n+1, 4], n: i32[]) {
   %0 = get_dimension_size %x, dim = 0 : i32[]
   %1 = concatenate %x, %x, dim = 0 : f32[2*n, 4]
@@ -78,7 +82,7 @@ const MODEL: &str = "func @f(%x: f32[n, 4], %k: i32[]) -> (z: f32[2*n+1, 4], n: 
 
 #[test]
 fn specialization_substitutes_everywhere() {
-    let f = func(MODEL);
+    let f = verified(MODEL);
     assert_eq!(f.symbols().into_iter().collect::<Vec<_>>(), ["n".into()]);
     let g = specialize(&f, &env(&[("n", 3)])).unwrap_or_else(|e| panic!("{e}"));
     verify(&g).expect("valid");
@@ -93,15 +97,16 @@ fn specialization_substitutes_everywhere() {
 
 #[test]
 fn specialization_reports_what_does_not_fit() {
-    let f = func(MODEL);
+    let f = verified(MODEL);
     let d = specialize(&f, &env(&[("m", 3)])).expect_err("n is free");
     assert_eq!(d.0[0].code, "specialize.C1");
     assert!(d.0[0].message.contains("`n`"));
-    let cut = func("func @f(%x: f32[n]) -> () { %0 = slice %x, bounds = [2:n] : f32[n-2] loc(\"m.rs\":4:2) return }");
+    let cut =
+        verified("func @f(%x: f32[n]) -> () { %0 = slice %x, bounds = [2:n] : f32[n-2] loc(\"m.rs\":4:2) return }");
     let d = specialize(&cut, &env(&[("n", 1)])).expect_err("negative");
     assert_eq!((d.0[0].code.as_str(), d.0[0].loc.line()), ("slice.C3", Some(4)));
     assert!(d.to_string().contains("n = 1"), "{d}");
-    let big = func(
+    let big = verified(
         "func @f(%x: f32[n]) -> () { %0 = pad %x, %c, low = [n], high = [1000*n] : f32[1002*n] return }"
             .replace("%0 = pad", "%c = constant 0.0 : f32[] %0 = pad")
             .as_str(),

@@ -54,7 +54,6 @@ pub struct Lowered {
 pub fn lower(func: &Func, options: &LowerOptions) -> Result<Lowered, Diagnostics> {
     let signature = Signature::of(func).bind(&DimEnv::new())?;
     check_dtypes(func)?;
-    let func = library::legalize(func.clone())?;
     let mut ctx = buffers::Buffers::new(options);
     let (mut inputs, mut variables) = (0, 0);
     let params: Vec<_> = func

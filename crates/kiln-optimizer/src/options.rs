@@ -1,5 +1,6 @@
 //! What the optimizer may do, and how much of it.
 
+use kiln_ir::CallShapes;
 use std::path::PathBuf;
 
 /// How far a rewrite may change results. Every rewrite rule carries one; the options choose the highest that may apply.
@@ -47,7 +48,8 @@ impl Default for FoldBudget {
 /// What [`crate::optimize`] does.
 #[derive(Clone, PartialEq, Debug)]
 pub struct OptimizeOptions {
-    /// 0: only what later stages need (composites inlined, types legalized, random bits expanded, dead nodes gone); 1: local
+    /// 0: only what later stages need (composites inlined, types legalized, random bits expanded, operands of calls shaped, dead
+    /// nodes gone); 1: local
     /// simplification; 2: everything, to a fixpoint.
     pub level: u8,
     /// The highest numerics level that rewrites may need.
@@ -55,8 +57,10 @@ pub struct OptimizeOptions {
     /// Names of passes (see [`crate::PASSES`]) that do not run; those that later stages need ([`crate::REQUIRED`]) run all the
     /// same.
     pub disable: Vec<String>,
-    /// Stop rewriting after this many rewrites: bisecting this number finds the rewrite that breaks a graph. Composites are
-    /// inlined and random bits expanded all the same, since later stages rely on it.
+    /// What calls of library kernels want of their operands: the machine's choice.
+    pub calls: CallShapes,
+    /// Stop rewriting after this many rewrites: bisecting this number finds the rewrite that breaks a graph. What later stages
+    /// rely on ([`crate::REQUIRED`]) happens all the same.
     pub stop_after_n_rewrites: Option<u64>,
     /// Limits of constant folding.
     pub fold_budget: FoldBudget,
@@ -73,6 +77,7 @@ impl Default for OptimizeOptions {
             level: 2,
             numerics: Level::Exact,
             disable: Vec::new(),
+            calls: CallShapes::default(),
             stop_after_n_rewrites: None,
             fold_budget: FoldBudget::default(),
             dump: std::env::var_os("KILN_DUMP").filter(|d| !d.is_empty()).map(PathBuf::from),

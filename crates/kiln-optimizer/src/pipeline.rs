@@ -6,16 +6,23 @@ use crate::log::{PassLog, PassRun};
 use crate::options::OptimizeOptions;
 use crate::pass::Pass;
 use crate::passes::{ALL, PASSES, REQUIRED, run_all, run_one};
-use kiln_ir::{Diagnostic, Diagnostics, Dim, Func, Op};
+use kiln_ir::{Diagnostic, Diagnostics, Dim, Func, Legal, Op, Verified};
 use std::time::Instant;
 
 /// What [`optimize`] gives.
 #[derive(Clone, Debug)]
-pub struct Optimized {
+pub struct Optimized<F = Legal> {
     /// The optimized function, of the same signature.
-    pub func: Func,
+    pub func: F,
     /// What was done.
     pub log: PassLog,
+}
+
+impl Optimized {
+    /// The same with a function that may be changed.
+    pub fn into_func(self) -> Optimized<Func> {
+        Optimized { func: self.func.into_func(), log: self.log }
+    }
 }
 
 /// Optimizes a static function. Inputs and outputs (names, order, kinds, bytes) stay as they are, and their types as well
@@ -24,39 +31,40 @@ pub struct Optimized {
 /// Deterministic: the same function and options give the same result.
 ///
 /// # Errors
-/// When the function breaks a rule of [`kiln_ir::verify`], when a dimension is symbolic (code `optimize.static`), when `options` names an unknown pass (`optimize.options`), when
-/// a dump cannot be written (`optimize.dump`), and with `options.verify` when a pass breaks the function
+/// When a dimension is symbolic (code `optimize.static`), when `options` names an unknown pass (`optimize.options`), when a dump cannot be written (`optimize.dump`), and with `options.verify` when a pass breaks the function
 /// (`optimize.verify`, which is a bug of that pass).
 ///
 /// # Example
 /// ```
-/// use kiln_ir::{DType, Func, InputKind, Loc, Op, TensorType, UnaryOp};
+/// use kiln_ir::{DType, Func, InputKind, Loc, Op, TensorType, UnaryOp, Verified};
 /// use kiln_optimizer::{OptimizeOptions, optimize};
 /// let mut f = Func::new("f");
 /// let x = f.add_input("x", TensorType::new(DType::F32, [4]), InputKind::Feed, Loc::UNKNOWN);
 /// let n = f.push1(Op::Unary(UnaryOp::Negate), &[x], Loc::UNKNOWN)?;
 /// let y = f.push1(Op::Unary(UnaryOp::Negate), &[n], Loc::UNKNOWN)?;
 /// f.add_output("y", y);
-/// let optimized = optimize(f, &OptimizeOptions::default()).expect("a valid static function");
+/// let f = Verified::new(f).expect("it follows the rules");
+/// let optimized = optimize(f, &OptimizeOptions::default()).expect("a static function");
 /// assert_eq!(optimized.func.nodes().len(), 1);
 /// # Ok::<(), kiln_ir::Diagnostic>(())
 /// ```
-pub fn optimize(func: Func, options: &OptimizeOptions) -> Result<Optimized, Diagnostics> {
+pub fn optimize(func: Verified, options: &OptimizeOptions) -> Result<Optimized, Diagnostics> {
     let mut o = Pipeline::new(func, options)?;
     o.dump("input")?;
     run_all(&mut o, options)?;
-    Ok(o.finish())
+    // Each pass was verified where that was asked for.
+    Ok(Optimized { func: Legal::new(Verified::by_construction(o.func))?, log: o.cx.log })
 }
 
 /// Runs one pass alone, once (for tests and tools).
 ///
 /// # Errors
-/// As [`optimize`]; an unknown `pass` is `optimize.options`.
-pub fn run_pass(func: Func, pass: &str, options: &OptimizeOptions) -> Result<Optimized, Diagnostics> {
+/// As [`optimize`], and when the function breaks a rule of [`kiln_ir::verify`]; an unknown `pass` is `optimize.options`.
+pub fn run_pass(func: Func, pass: &str, options: &OptimizeOptions) -> Result<Optimized<Func>, Diagnostics> {
     let Some(pass) = ALL.iter().find(|p| p.name == pass) else { return Err(unknown_pass(pass).into()) };
-    let mut o = Pipeline::new(func, options)?;
+    let mut o = Pipeline::new(Verified::new(func)?, options)?;
     run_one(&mut o, pass)?;
-    Ok(o.finish())
+    Ok(Optimized { func: o.func, log: o.cx.log })
 }
 
 fn unknown_pass(name: &str) -> Diagnostic {
@@ -78,19 +86,17 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    fn new(func: Func, options: &OptimizeOptions) -> Result<Pipeline, Diagnostics> {
+    fn new(func: Verified, options: &OptimizeOptions) -> Result<Pipeline, Diagnostics> {
         if let Some(name) = options.disable.iter().find(|d| !PASSES.contains(&d.as_str())) {
             return Err(unknown_pass(name).into());
         }
-        // Whatever was built by hand: the passes rely on every rule of the IR.
-        kiln_ir::verify::verify(&func)?;
         let mut problems = Vec::new();
         check_static(&func, &mut problems);
         if !problems.is_empty() {
             return Err(Diagnostics(problems));
         }
         let cx = Cx::new(options.clone());
-        Ok(Pipeline { func, cx, round: 0, dumps: 0, rewrites: 0, idle_at: [None; ALL.len()] })
+        Ok(Pipeline { func: func.into_func(), cx, round: 0, dumps: 0, rewrites: 0, idle_at: [None; ALL.len()] })
     }
 
     /// Starts another round of passes; gives the number of rewrites so far.
@@ -148,10 +154,6 @@ impl Pipeline {
                     .into()
             },
         )
-    }
-
-    fn finish(self) -> Optimized {
-        Optimized { func: self.func, log: self.cx.log }
     }
 }
 

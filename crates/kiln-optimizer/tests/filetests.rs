@@ -16,8 +16,8 @@
 
 mod support;
 
-use kiln_ir::{Func, text};
-use kiln_optimizer::{FoldBudget, Level, OptimizeOptions, PASSES, PassLog, optimize, run_pass};
+use kiln_ir::{Func, Verified, text};
+use kiln_optimizer::{FoldBudget, Level, OptimizeOptions, Optimized, PASSES, PassLog, optimize, run_pass};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,11 @@ struct Case {
 
 fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/filetests")
+}
+
+/// The function with the proof that it follows the rules.
+fn verified(f: Func) -> Verified {
+    Verified::new(f).unwrap_or_else(|d| panic!("{d}"))
 }
 
 fn options() -> OptimizeOptions {
@@ -88,7 +93,7 @@ fn read(path: PathBuf) -> Case {
 fn transform(case: &Case) -> (Func, PassLog) {
     let name = case.path.display();
     let result = match case.command.as_str() {
-        "optimize" => optimize(case.func.clone(), &case.options),
+        "optimize" => optimize(verified(case.func.clone()), &case.options).map(Optimized::into_func),
         pass => run_pass(case.func.clone(), pass, &case.options),
     };
     let done = result.unwrap_or_else(|d| panic!("{name}: {d}"));
@@ -165,7 +170,7 @@ fn every_pass_on_every_file() {
             assert_same(&what, &case.func, &done.func, 11, Draw::Whole, tolerance);
         }
         for level in 0..3 {
-            let done = optimize(case.func.clone(), &OptimizeOptions { level, ..options() });
+            let done = optimize(verified(case.func.clone()), &OptimizeOptions { level, ..options() });
             let done = done.unwrap_or_else(|d| panic!("{}: {d}", case.path.display()));
             assert_eq!(done.log.level_needed(), Level::Exact);
             let what = format!("{} at level {level}", case.path.display());

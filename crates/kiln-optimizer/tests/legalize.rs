@@ -8,7 +8,8 @@ mod support;
 use kiln_ir::op::{ArgKind, CompareDirection, ConvDims, DotDims, FftKind, Reducer, ScatterDims, ScatterUpdate};
 use kiln_ir::op::{TransposeKind, Window, WindowDim};
 use kiln_ir::{
-    BinaryOp, Complex, DType, Func, InputKind, Loc, Op, Shape, Tensor, TensorType, UnaryOp, Value, infer, text,
+    BinaryOp, Complex, DType, Func, InputKind, Loc, Op, Shape, Tensor, TensorType, UnaryOp, Value, Verified, infer,
+    text,
 };
 use kiln_optimizer::{OptimizeOptions, optimize, run_pass};
 use smallvec::smallvec;
@@ -38,6 +39,11 @@ fn minis() -> Vec<DType> {
 
 fn illegal() -> Vec<DType> {
     COMPLEX.into_iter().chain(NARROW).chain(minis()).collect()
+}
+
+/// The function with the proof that it follows the rules.
+fn verified(f: Func) -> Verified {
+    Verified::new(f).unwrap_or_else(|d| panic!("{d}"))
 }
 
 fn options() -> OptimizeOptions {
@@ -651,7 +657,8 @@ fn nested_functions_and_state() {
         let f = text::parse(program).unwrap_or_else(|d| panic!("{d}"));
         check_within(&f, &[Draw::Whole], 0.0);
         for level in 0..3 {
-            let o = optimize(f.clone(), &OptimizeOptions { level, ..options() }).unwrap_or_else(|d| panic!("{d}"));
+            let o = optimize(verified(f.clone()), &OptimizeOptions { level, ..options() })
+                .unwrap_or_else(|d| panic!("{d}"));
             assert_legal(&o.func);
             let mut rng = Rng::new(5);
             let inputs: Vec<Tensor> = f.inputs.iter().map(|i| tensor(&mut rng, &i.ty, Draw::Whole)).collect();

@@ -7,7 +7,7 @@
 mod support;
 
 use kiln_ir::op::{Axes, CompareDirection, Reducer, ScatterDims};
-use kiln_ir::{BinaryOp, DType, Dim, Func, InputKind, Loc, Op, Shape, TensorType, UnaryOp, Value};
+use kiln_ir::{BinaryOp, DType, Dim, Func, InputKind, Loc, Op, Shape, TensorType, UnaryOp, Value, Verified};
 use kiln_optimizer::{OptimizeOptions, PASSES, optimize, run_pass};
 use smallvec::{SmallVec, smallvec};
 use support::{Draw, Rng, Tolerance, assert_same, has_float_sum};
@@ -29,6 +29,11 @@ const DTYPES: [DType; 14] = [
     DType::I32,
     DType::Bool,
 ];
+
+/// The function with the proof that it follows the rules.
+fn verified(f: Func) -> Verified {
+    Verified::new(f).unwrap_or_else(|d| panic!("{d}"))
+}
 
 fn options() -> OptimizeOptions {
     OptimizeOptions { dump: None, verify: true, ..OptimizeOptions::default() }
@@ -280,7 +285,8 @@ fn optimizing_what_was_legalized_keeps_results() {
     for seed in 200..260 {
         let f = random(seed);
         for level in 0..3 {
-            let done = optimize(f.clone(), &OptimizeOptions { level, ..options() }).unwrap_or_else(|d| panic!("{d}"));
+            let done = optimize(verified(f.clone()), &OptimizeOptions { level, ..options() })
+                .unwrap_or_else(|d| panic!("{d}"));
             assert_same(&format!("seed {seed} at level {level}"), &f, &done.func, seed, Draw::Whole, tolerance(&f));
         }
     }
@@ -306,7 +312,7 @@ fn any_pass_may_be_left_out() {
         let f = random(seed);
         for pass in PASSES {
             let options = OptimizeOptions { disable: vec![pass.into()], ..options() };
-            let done = optimize(f.clone(), &options).unwrap_or_else(|d| panic!("{d}"));
+            let done = optimize(verified(f.clone()), &options).unwrap_or_else(|d| panic!("{d}"));
             assert_same(&format!("seed {seed} without {pass}"), &f, &done.func, seed, Draw::Whole, tolerance(&f));
         }
     }

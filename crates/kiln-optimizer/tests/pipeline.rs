@@ -1,7 +1,12 @@
 //! The pipeline itself: errors, logs, dumps, budgets, and how the work grows.
 
-use kiln_ir::{BinaryOp, DType, Func, InputKind, Loc, Op, Tensor, TensorType, UnaryOp, Value, dims, text};
-use kiln_optimizer::{FoldBudget, Level, OptimizeOptions, PASSES, optimize, run_pass};
+use kiln_ir::{BinaryOp, DType, Func, InputKind, Loc, Op, Tensor, TensorType, UnaryOp, Value, Verified, dims, text};
+use kiln_optimizer::{FoldBudget, Level, OptimizeOptions, Optimized, PASSES, optimize, run_pass};
+
+/// The function with the proof that it follows the rules.
+fn verified(f: Func) -> Verified {
+    Verified::new(f).unwrap_or_else(|d| panic!("{d}"))
+}
 
 fn options() -> OptimizeOptions {
     OptimizeOptions { dump: None, ..OptimizeOptions::default() }
@@ -16,7 +21,7 @@ fn symbolic_dimensions_are_an_error_that_names_the_node() {
     let mut f = Func::new("f");
     let x = f.add_input("x", TensorType::new(DType::F32, dims!["n"]), InputKind::Feed, Loc::new("model.rs", 7, 3));
     f.add_output("y", x);
-    let error = optimize(f, &options()).expect_err("symbolic").0.remove(0);
+    let error = optimize(verified(f), &options()).expect_err("symbolic").0.remove(0);
     assert_eq!((error.code.as_str(), error.loc.line()), ("optimize.static", Some(7)));
     assert!(error.message.contains("\"x\""), "{error}");
 }
@@ -25,7 +30,7 @@ fn symbolic_dimensions_are_an_error_that_names_the_node() {
 fn symbolic_dimensions_in_nested_functions_are_found() {
     let f = "func @f(%p: bool[], %x: f32[n]) -> (f32[n]) {\n  %0 = if %p, %x, on_true = (%a: f32[n]) -> (f32[n]) {\n    \
              return %a\n  }, on_false = (%a: f32[n]) -> (f32[n]) {\n    return %a\n  } : f32[n]\n  return %0\n}\n";
-    let errors = optimize(parse(f), &options()).expect_err("symbolic").0;
+    let errors = optimize(verified(parse(f)), &options()).expect_err("symbolic").0;
     assert!(errors.len() >= 4 && errors.iter().all(|d| d.code == "optimize.static"));
 }
 
@@ -33,7 +38,9 @@ fn symbolic_dimensions_in_nested_functions_are_found() {
 fn unknown_passes_are_an_error() {
     let f = Func::new("f");
     let disabled = OptimizeOptions { disable: vec!["folding".into()], ..options() };
-    for result in [optimize(f.clone(), &disabled), run_pass(f, "folding", &options())] {
+    for result in
+        [optimize(verified(f.clone()), &disabled).map(Optimized::into_func), run_pass(f, "folding", &options())]
+    {
         let error = result.expect_err("unknown").0.remove(0);
         assert_eq!(error.code, "optimize.options");
         assert!(error.help.unwrap_or_default().contains("fold_constants"));
@@ -54,10 +61,10 @@ fn the_log_counts_rules_and_says_the_level() {
         "func @f(%x: f32[2]) -> (f32[2]) {\n  %0 = constant dense<0.0> : f32[2]\n  %1 = add %x, %0 : f32[2]\n  \
          %2 = negate %1 : f32[2]\n  %3 = negate %2 : f32[2]\n  return %3\n}\n",
     );
-    let exact = optimize(f.clone(), &options()).expect("valid").log;
+    let exact = optimize(verified(f.clone()), &options()).expect("valid").log;
     assert_eq!((exact.count("negate of negate"), exact.count("x + 0")), (1, 0));
     assert_eq!(exact.level_needed(), Level::Exact);
-    let contract = optimize(f, &OptimizeOptions { numerics: Level::Contract, ..options() }).expect("valid");
+    let contract = optimize(verified(f), &OptimizeOptions { numerics: Level::Contract, ..options() }).expect("valid");
     assert_eq!((contract.log.count("x + 0"), contract.log.level_needed()), (1, Level::Contract));
     assert_eq!(contract.func.nodes().len(), 1);
     let table = contract.log.to_string();
@@ -69,7 +76,7 @@ fn the_log_counts_rules_and_says_the_level() {
 fn dumps_are_numbered_text_that_parses() {
     let dir = std::env::temp_dir().join(format!("kiln-optimizer-dump-{}", std::process::id()));
     let f = parse("func @f(%x: f32[2]) -> (f32[2]) {\n  %0 = negate %x : f32[2]\n  return %0\n}\n");
-    optimize(f, &OptimizeOptions { dump: Some(dir.clone()), ..options() }).expect("valid");
+    optimize(verified(f), &OptimizeOptions { dump: Some(dir.clone()), ..options() }).expect("valid");
     let mut names: Vec<String> = std::fs::read_dir(&dir)
         .expect("the dump")
         .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
@@ -87,7 +94,7 @@ fn dumps_are_numbered_text_that_parses() {
 fn a_dump_that_cannot_be_written_is_an_error() {
     let f = Func::new("f");
     let dump = Some(std::path::PathBuf::from("/proc/no/such/place"));
-    let error = optimize(f, &OptimizeOptions { dump, ..options() }).expect_err("not writable").0.remove(0);
+    let error = optimize(verified(f), &OptimizeOptions { dump, ..options() }).expect_err("not writable").0.remove(0);
     assert_eq!(error.code, "optimize.dump");
 }
 
@@ -102,7 +109,8 @@ fn folding_never_exceeds_its_budget() {
     }
     let bytes = |n| FoldBudget { bytes: n, ..FoldBudget::default() };
     for (budget, expected) in [(bytes(255), 0), (bytes(256), 1), (bytes(1000), 3), (bytes(1 << 20), 10)] {
-        let log = optimize(f.clone(), &OptimizeOptions { fold_budget: budget, ..options() }).expect("valid").log;
+        let log =
+            optimize(verified(f.clone()), &OptimizeOptions { fold_budget: budget, ..options() }).expect("valid").log;
         assert_eq!(log.count("fold constants"), expected, "{budget:?}");
     }
 }
@@ -115,7 +123,7 @@ fn provenance_survives() {
     let y = f.push1(Op::Binary(BinaryOp::Divide), &[x, c], Loc::new("m.rs", 2, 1)).expect("valid");
     f.node_mut(y.node).name = Some("scaled".into());
     f.add_output("y", y);
-    let done = optimize(f, &options()).expect("valid").func;
+    let done = optimize(verified(f), &options()).expect("valid").func;
     let y = done.node(done.outputs[0].value.node);
     assert_eq!(y.op, Op::Binary(BinaryOp::Multiply));
     assert_eq!((y.loc.line(), y.name.as_deref()), (Some(2), Some("scaled")));
@@ -168,7 +176,7 @@ fn chain(n: usize, mut step: impl FnMut(&mut Func, Value, usize) -> Value) -> Fu
 }
 
 fn work(f: Func) -> u64 {
-    optimize(f, &OptimizeOptions { verify: false, ..options() }).expect("valid").log.work()
+    optimize(verified(f), &OptimizeOptions { verify: false, ..options() }).expect("valid").log.work()
 }
 
 /// The work of every pass together grows with the size of the graph and no faster.

@@ -7,8 +7,8 @@ mod support;
 use half::f16;
 use kiln_interp::eval;
 use kiln_ir::op::CompareDirection;
-use kiln_ir::{BinaryOp, DType, Func, InputKind, Loc, Op, Tensor, TensorType, UnaryOp, Value};
-use kiln_optimizer::{Level, OptimizeOptions, PassLog, optimize, run_pass};
+use kiln_ir::{BinaryOp, DType, Func, InputKind, Loc, Op, Tensor, TensorType, UnaryOp, Value, Verified};
+use kiln_optimizer::{Level, OptimizeOptions, Optimized, PassLog, optimize, run_pass};
 use support::{Tolerance, difference, retyped};
 
 const COMPARES: [CompareDirection; 6] = [
@@ -45,6 +45,11 @@ const FLOATS: [f64; 20] = [
 const CONSTANTS: [f64; 13] =
     [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 3.0, -4.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e-40, 0.1];
 const INTS: [i128; 14] = [0, 1, -1, 2, 3, 4, 7, 8, 100, 127, -128, 255, i32::MAX as i128, i32::MIN as i128];
+
+/// The function with the proof that it follows the rules.
+fn verified(f: Func) -> Verified {
+    Verified::new(f).unwrap_or_else(|d| panic!("{d}"))
+}
 
 /// The numbers as a tensor of this dtype.
 fn numbers(dtype: DType, floats: &[f64], ints: &[i128]) -> Tensor {
@@ -138,7 +143,7 @@ impl Table {
         let mut logs = Vec::new();
         for pass in ["canonicalize", "simplify", "fold_constants", "optimize"] {
             let done = match pass {
-                "optimize" => optimize(self.f.clone(), &options),
+                "optimize" => optimize(verified(self.f.clone()), &options).map(Optimized::into_func),
                 _ => run_pass(self.f.clone(), pass, &options),
             };
             let done = done.unwrap_or_else(|d| panic!("{d}"));
@@ -233,7 +238,7 @@ fn conversions() {
             }
         }
         let options = OptimizeOptions { dump: None, ..OptimizeOptions::default() };
-        let done = optimize(f.clone(), &options).unwrap_or_else(|d| panic!("{d}"));
+        let done = optimize(verified(f.clone()), &options).unwrap_or_else(|d| panic!("{d}"));
         // Nothing holds all of f64.
         assert_eq!(done.log.count("convert of convert") > 0, dtype != DType::F64);
         let inputs = [t];
@@ -261,7 +266,7 @@ fn counters() {
                 f.add_output(format!("{to}.{n}"), y);
             }
         }
-        let done = optimize(f.clone(), &options).unwrap_or_else(|d| panic!("{d}")).func;
+        let done = optimize(verified(f.clone()), &options).unwrap_or_else(|d| panic!("{d}")).func;
         let (before, after) = (eval(&f, &[]).expect("valid"), eval(&done, &[]).expect("valid"));
         for (i, (a, b)) in before.iter().zip(&after).enumerate() {
             assert_eq!(difference(a, &retyped(b, &a.ty()), Tolerance::Bits), None, "{from} to {}", f.outputs[i].name);

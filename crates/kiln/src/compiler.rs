@@ -3,14 +3,14 @@
 use crate::error::CompileError;
 use kiln_builder::FunctionSpec;
 use kiln_cpu::CpuOptions;
-use kiln_ir::Func;
 use kiln_ir::dim::DimEnv;
+use kiln_ir::{Func, Verified};
 use kiln_lower::{LowerOptions, Lowered};
 use kiln_optimizer::{OptimizeOptions, Optimized};
 use kiln_program::{Code, CompiledProgram, NativeCode, Signature};
 use kiln_runtime::{Executable, ExecutableBuilder, Specialize, Specialized};
+use std::borrow::Borrow;
 use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Programs that an executable with named dimensions keeps unless told otherwise.
@@ -158,9 +158,9 @@ impl Compiler {
     /// # Errors
     /// As [`Compiler::compile`].
     pub fn compile_func(&self, func: Func) -> Result<Executable, CompileError> {
-        kiln_ir::verify::verify(&func)?;
+        let func = Verified::new(func)?;
         let signature = Signature::of(&func);
-        let stages = Stages { func: Arc::new(func), compiler: self.clone() };
+        let stages = Stages { func, compiler: self.clone() };
         let symbolic = !stages.func.symbols().is_empty();
         let envs = if symbolic { self.sizes.clone() } else { vec![DimEnv::new()] };
         let programs = envs.iter().map(|env| stages.specialized(env)).collect::<Result<Vec<_>, _>>()?;
@@ -176,6 +176,10 @@ impl Compiler {
     /// # Errors
     /// As [`Compiler::compile`].
     pub fn stages(&self, func: &Func, dims: &DimEnv) -> Result<Compiled, CompileError> {
+        self.stages_of(&Verified::new(func)?, dims)
+    }
+
+    fn stages_of<F: Borrow<Func>>(&self, func: &Verified<F>, dims: &DimEnv) -> Result<Compiled, CompileError> {
         let mut report = CompileReport::default();
         let start = Instant::now();
         let specialized = kiln_ir::specialize::specialize(func, dims)?;
@@ -210,14 +214,14 @@ fn dump(dir: &std::path::Path, lowered: &Lowered) -> std::io::Result<()> {
 
 /// A function with the compiler that makes programs of it.
 struct Stages {
-    func: Arc<Func>,
+    func: Verified,
     compiler: Compiler,
 }
 
 impl Stages {
     fn specialized(&self, dims: &DimEnv) -> Result<Specialized, CompileError> {
         let start = Instant::now();
-        let compiled = self.compiler.stages(&self.func, dims)?;
+        let compiled = self.compiler.stages_of(&self.func, dims)?;
         let code = Box::new(kiln_cpu::jit(&compiled.code)?);
         Ok(Specialized { compiled: compiled.into_program(), code, compile_time: start.elapsed() })
     }

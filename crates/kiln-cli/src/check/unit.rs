@@ -7,7 +7,7 @@ use super::tolerance;
 use crate::arrays::{as_type, numpy_type, position, retype};
 use crate::options::Backend;
 use crate::program;
-use kiln::ir::{DType, Func, Input, InputKind, NodeId, Op, OutputKind};
+use kiln::ir::{DType, Func, Input, InputKind, NodeId, Op, OutputKind, Verified};
 use kiln::prelude::*;
 use kiln_stablehlo::{Block, Module, Program};
 use std::collections::{BTreeMap, BTreeSet};
@@ -248,7 +248,8 @@ fn execute(job: &Job, func: &Func, inputs: &[Tensor], outcome: &mut Outcome) -> 
         (Backend::Interp, true) => {
             let start = Instant::now();
             let optimized =
-                kiln::optimizer::optimize(func.clone(), &job.options.optimize()).map_err(|e| e.to_string())?;
+                Verified::new(func.clone()).and_then(|f| kiln::optimizer::optimize(f, &job.options.optimize()));
+            let optimized = optimized.map_err(|e| e.to_string())?;
             interpret(&optimized.func, inputs, Some(start.elapsed()))
         }
         (Backend::Cpu, _) => compiled(job, func, inputs),

@@ -1,6 +1,7 @@
 //! `convolution` with strides for any dimension numbers.
 
 use super::layout;
+use kiln_ir::layout::strides;
 use kiln_ir::op::ConvDims;
 use kiln_ir::{Func, Node};
 use kiln_program::call::{ConvDim, ConvParams};
@@ -10,10 +11,7 @@ pub(super) fn params(func: &Func, node: &Node, dims: &ConvDims) -> ConvParams {
     let (lhs, lhs_strides) = layout(func, node.operands[0]);
     let (rhs, rhs_strides) = layout(func, node.operands[1]);
     let out = node.types[0].shape.as_sizes().expect("static shapes are checked before lowering");
-    let mut out_strides = vec![1isize; out.len()];
-    for i in (1..out.len()).rev() {
-        out_strides[i - 1] = out_strides[i] * out[i].max(1) as isize;
-    }
+    let out_strides = strides(&out);
     let spatial = (0..dims.window.len())
         .map(|i| {
             let (l, r, o) = (dims.input_spatial[i], dims.kernel_spatial[i], dims.output_spatial[i]);

@@ -14,6 +14,7 @@ mod movement;
 mod reduce;
 mod regions;
 mod rng;
+mod shape_calls;
 mod simplify;
 mod sink;
 
@@ -39,6 +40,7 @@ pub(crate) const ALL: &[Pass] = &[
     dot::PASS,
     conv::PASS,
     reduce::PASS,
+    shape_calls::PASS,
 ];
 
 /// The names of the passes in the order in which they run.
@@ -60,6 +62,7 @@ pub(crate) const ALL: &[Pass] = &[
 /// - `dot`: `dot_general` takes in transposes and loses dimensions of size 1.
 /// - `convolution`: convolutions take in transposes; 1x1 ones become products.
 /// - `reduce`: reductions merge; tiling windows become reductions.
+/// - `shape_calls`: operands of dots and convolutions get the types and layouts that library kernels take.
 pub const PASSES: [&str; ALL.len()] = {
     let mut names = [""; ALL.len()];
     let mut i = 0;
@@ -71,7 +74,7 @@ pub const PASSES: [&str; ALL.len()] = {
 };
 
 /// The passes that later stages need: they run at every level, and whether they are disabled or not.
-pub const REQUIRED: [&str; 3] = [inline::PASS.name, legalize::PASS.name, rng::PASS.name];
+pub const REQUIRED: [&str; 4] = [inline::PASS.name, legalize::PASS.name, rng::PASS.name, shape_calls::PASS.name];
 
 /// Rounds of the fixpoint iteration at most.
 const MAX_ROUNDS: u32 = 6;
@@ -82,7 +85,8 @@ pub(crate) fn run_all(o: &mut Pipeline, options: &OptimizeOptions) -> Result<(),
     o.run(&legalize::PASS)?;
     o.run(&rng::PASS)?;
     if options.level == 0 {
-        return o.run(&dce::PASS);
+        o.run(&dce::PASS)?;
+        return o.run(&shape_calls::PASS);
     }
     for round in 0..if options.level == 1 { 1 } else { MAX_ROUNDS } {
         let before = o.start_round(round);
@@ -107,7 +111,8 @@ pub(crate) fn run_all(o: &mut Pipeline, options: &OptimizeOptions) -> Result<(),
     }
     // What the last passes left behind.
     o.run(&cse::PASS)?;
-    o.run(&dce::PASS)
+    o.run(&dce::PASS)?;
+    o.run(&shape_calls::PASS)
 }
 
 /// A pass alone; behind `legalize`, unless it is to run on what legalization takes.

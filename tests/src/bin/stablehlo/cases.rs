@@ -349,8 +349,9 @@ fn named_dimensions(name: &str) -> Case {
     let x = g.placeholder::<f32>("x", dims!["batch", "seq", 8]);
     let y = (x.softmax(1) + x.mean_keepdims([0])).reshape([x.dim(0) * 8, x.dim(1)]).transpose([1, 0]);
     let symbolic = g.function([]).named("y", &y).finish().expect("the graph is right");
+    let symbolic = kiln::ir::Verified::new(symbolic).expect("the builder keeps the rules");
     let sizes = [("batch".into(), 3), ("seq".into(), 5)].into_iter().collect();
-    let func = kiln::ir::specialize::specialize(&symbolic, &sizes).expect("the sizes fit");
+    let func = kiln::ir::specialize::specialize(&symbolic, &sizes).expect("the sizes fit").into_func();
     let x = inputs::random(&mut Rng::new(5), DType::F32, &[3, 5, 8]);
     let feeds = vec![("x".to_owned(), x)];
     Case { name: name.to_owned(), func, feeds, locations: false, factor: 1.0, rate: 0.0, unscaled: false, errors: None }

@@ -5,20 +5,20 @@
 
 use crate::func::{Func, Node, NodeId, Value};
 use crate::users::{Use, Users};
-use petgraph::visit::{
+use ::petgraph::visit::{
     Data, EdgeCount, EdgeRef, GraphBase, GraphProp, IntoEdgeReferences, IntoEdges, IntoEdgesDirected, IntoNeighbors,
     IntoNeighborsDirected, IntoNodeIdentifiers, IntoNodeReferences, NodeCompactIndexable, NodeCount, NodeIndexable,
     VisitMap, Visitable,
 };
-use petgraph::{Directed, Direction};
+use ::petgraph::{Directed, Direction};
 
 /// A function with the table of users: a graph to petgraph.
 ///
 /// # Example
 /// ```
-/// use kiln_ir::{graph::FuncGraph, text};
+/// use kiln_ir::{petgraph::FuncGraph, text};
 /// let f = text::parse("func @f(%x: f32[2]) -> (f32[2]) { %0 = add %x, %x : f32[2] return %0 }")?;
-/// let order = petgraph::algo::toposort(&FuncGraph::new(&f), None).expect("functions have no cycles");
+/// let order = ::petgraph::algo::toposort(&FuncGraph::new(&f), None).expect("functions have no cycles");
 /// assert_eq!(order.len(), 2);
 /// # Ok::<(), kiln_ir::Diagnostics>(())
 /// ```
@@ -266,14 +266,14 @@ impl<'g> IntoEdgeReferences for &'g FuncGraph<'_> {
 /// The function as a Graphviz drawing: nodes with operator, name and type, edges with the number of the operand.
 ///
 /// ```
-/// use kiln_ir::{DType, Func, InputKind, Loc, TensorType, graph::to_dot};
+/// use kiln_ir::{DType, Func, InputKind, Loc, TensorType, petgraph::to_dot};
 /// let mut f = Func::new("f");
 /// let x = f.add_input("x", TensorType::new(DType::F32, [4]), InputKind::Feed, Loc::UNKNOWN);
 /// f.add_output("y", x);
 /// assert!(to_dot(&f).contains("x: f32[4]"));
 /// ```
 pub fn to_dot(func: &Func) -> String {
-    use petgraph::dot::{Config, Dot};
+    use ::petgraph::dot::{Config, Dot};
     let graph = FuncGraph::new(func);
     let config = [Config::EdgeNoLabel, Config::NodeNoLabel];
     let edge = |_: &FuncGraph<'_>, e: Edge<'_>| format!("label = \"{}\"", e.operand);
