@@ -2,6 +2,7 @@
 //! does reads it: every text says what was expected, what was found, which node, and which line of the user's file.
 
 use std::fmt::Write;
+use std::path::Path;
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/suite/diagnostics.txt");
 
@@ -11,15 +12,7 @@ fn mistakes_read_well() {
     for (name, text) in crate::mistakes::all() {
         writeln!(found, "## {name}\n\n{text}\n").expect("a string takes it");
     }
-    if std::env::var_os("KILN_BLESS").is_some() {
-        std::fs::write(PATH, &found).expect("the snapshot is writable");
-    }
-    let expected = std::fs::read_to_string(PATH).unwrap_or_default();
-    let sections = |text: &str| text.split("## ").map(str::to_owned).collect::<Vec<_>>();
-    for (e, f) in sections(&expected).iter().zip(sections(&found)) {
-        assert!(*e == f, "expected:\n## {e}\nfound:\n## {f}\n(KILN_BLESS=1 accepts it)");
-    }
-    assert_eq!(expected, found, "the number of mistakes changed; KILN_BLESS=1 accepts it");
+    kiln_filetests::snapshot(Path::new(PATH), &found).unwrap_or_else(|difference| panic!("{difference}"));
 }
 
 /// Diagnostics of graphs point into the user's file and show the line.

@@ -8,13 +8,9 @@ use kiln_loops::Kernel;
 
 /// The kernels that the lowering's tests keep as text.
 fn kernels() -> Vec<Kernel> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../kiln-lower/tests/kernels");
-    let mut paths: Vec<_> =
-        std::fs::read_dir(folder).expect("the kernels").map(|e| e.expect("a file").path()).collect();
-    paths.sort();
-    assert!(paths.len() > 10, "{} kernels", paths.len());
-    let text = |p| std::fs::read_to_string(p).expect("a text");
-    paths.iter().map(|p| kiln_loops::text::parse(&text(p)).unwrap_or_else(|e| panic!("{p:?}:{e}"))).collect()
+    let texts = kiln_testing::golden::lowered_kernels();
+    assert!(texts.len() > 10, "{} kernels", texts.len());
+    texts.iter().map(|(n, t)| kiln_loops::text::parse(t).unwrap_or_else(|e| panic!("{n}: {e}"))).collect()
 }
 
 #[test]

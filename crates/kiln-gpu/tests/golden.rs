@@ -1,53 +1,26 @@
-//! PTX of whole kernels against golden files. `KILN_BLESS=1 cargo test -p kiln-gpu` rewrites them.
+//! What holds of all PTX; the text of single kernels is in the file tests (`emit=ptx.sm_80`).
 
 use kiln_gpu::{LaunchShape, PtxError, PtxTarget, lower, module};
 use kiln_loops::text::parse;
 use kiln_loops::{Access, Index, Kernel, KernelBuilder, LoopKind};
 
 fn kernel(name: &str) -> Kernel {
-    let path = format!("tests/golden/{name}.kl");
+    let path = format!("../../tests/filetests/files/{name}.kl");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
     parse(&text).unwrap_or_else(|e| panic!("{path}:{e}"))
-}
-
-const SMALL: [&str; 7] = ["gelu", "softmax", "layer_norm", "column_sum", "total", "gather", "carried"];
-
-#[test]
-fn golden_files() {
-    let kernels: Vec<Kernel> = SMALL.iter().map(|n| kernel(n)).collect();
-    let (text, lowered) = module(&kernels, &PtxTarget { sm: 80 }).expect("every kernel lowers");
-    let path = "tests/golden/module_sm80.ptx";
-    if std::env::var_os("KILN_BLESS").is_some() {
-        std::fs::write(path, &text).expect("the golden file is written");
-    }
-    let golden = std::fs::read_to_string(path).expect("the golden file");
-    let difference = golden.lines().zip(text.lines()).position(|(a, b)| a != b);
-    assert!(golden == text, "{path} differs from line {:?} on", difference.map(|i| i + 1));
-    let shapes: Vec<LaunchShape> = lowered.iter().map(|k| k.launch).collect();
-    let shape = |blocks, threads, shared_bytes| LaunchShape { blocks, threads, shared_bytes };
-    let expected = [
-        shape(32, 256, 0),
-        shape(32, 128, 432),
-        shape(8, 64, 16),
-        shape(1, 32, 0),
-        shape(1, 256, 64),
-        shape(1, 64, 0),
-        shape(1, 32, 0),
-    ];
-    assert_eq!(shapes, expected);
 }
 
 #[test]
 fn header_names_the_lowest_version() {
     for (sm, first) in [(80, ".version 7.0\n.target sm_80\n"), (90, ".version 7.8\n.target sm_90\n")] {
-        let (text, _) = module(&[kernel("gelu")], &PtxTarget { sm }).expect("it lowers");
+        let (text, _) = module(&[kernel("emit/gelu")], &PtxTarget { sm }).expect("it lowers");
         assert!(text.starts_with(first), "{text}");
     }
 }
 
 #[test]
 fn every_operator_lowers() {
-    let k = kernel("operators");
+    let k = kernel("../../../crates/kiln-gpu/tests/golden/operators");
     let text = lower(&k, &PtxTarget { sm: 80 }).expect("it lowers").text;
     assert_eq!(text, lower(&k, &PtxTarget { sm: 80 }).expect("it lowers").text, "the same text every time");
     for instruction in ["max.NaN.f32", "cvt.rzi.s64.f64", "div.rn.f32", "sqrt.rn.f64", "popc.b64", "fma.rn.f32"] {
@@ -58,7 +31,7 @@ fn every_operator_lowers() {
 
 #[test]
 fn carried_values_change_places_at_once() {
-    let text = lower(&kernel("carried"), &PtxTarget { sm: 80 }).expect("it lowers").text;
+    let text = lower(&kernel("emit/carried"), &PtxTarget { sm: 80 }).expect("it lowers").text;
     // The two that exchange places go through copies; each has one register for all iterations.
     let moves: Vec<&str> = text.lines().map(str::trim).filter(|l| l.starts_with("mov.b32 %r")).collect();
     let pairs: Vec<(&str, &str)> =
@@ -71,11 +44,9 @@ fn carried_values_change_places_at_once() {
 
 #[test]
 fn kernels_with_nested_functions_lower() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../kiln-lower/tests/kernels");
     let mut seen = 0;
-    for file in std::fs::read_dir(folder).expect("the kernels") {
-        let path = file.expect("a file").path();
-        let k = parse(&std::fs::read_to_string(&path).expect("a text")).unwrap_or_else(|e| panic!("{path:?}:{e}"));
+    for (path, text) in kiln_testing::golden::lowered_kernels() {
+        let k = parse(&text).unwrap_or_else(|e| panic!("{path}: {e}"));
         let text = lower(&k, &PtxTarget { sm: 80 }).unwrap_or_else(|e| panic!("{path:?}: {e}")).text;
         // Every register that is read is written somewhere.
         let words = |line: &str| -> Vec<String> {
@@ -102,7 +73,8 @@ fn kernels_with_nested_functions_lower() {
 
 #[test]
 fn equal_names_are_numbered() {
-    let (text, lowered) = module(&[kernel("total"), kernel("total")], &PtxTarget { sm: 80 }).expect("they lower");
+    let (text, lowered) =
+        module(&[kernel("emit/total"), kernel("emit/total")], &PtxTarget { sm: 80 }).expect("they lower");
     let names: Vec<&str> = lowered.iter().map(|k| k.entry.as_str()).collect();
     assert_eq!(names, ["k_9_total", "k_9_total_2"]);
     assert!(text.contains(".visible .entry k_9_total_2("));
@@ -110,12 +82,12 @@ fn equal_names_are_numbered() {
 
 #[test]
 fn errors_say_what_is_missing() {
-    let k = kernel("gelu");
+    let k = kernel("emit/gelu");
     assert_eq!(lower(&k, &PtxTarget { sm: 70 }), Err(PtxError::UnknownTarget(70)));
     let mut wrong = k.clone();
     wrong.params[0].len = 5;
     assert!(matches!(lower(&wrong, &PtxTarget { sm: 80 }), Err(PtxError::Invalid(_))));
-    let mut large = kernel("softmax");
+    let mut large = kernel("emit/softmax");
     large.locals[0].len = 100_000;
     let error = lower(&large, &PtxTarget { sm: 80 }).expect_err("too much scratch").to_string();
     assert_eq!(error, "kernel `softmax` needs 400032 bytes of scratch, 49152 are available");

@@ -4,9 +4,7 @@
 mod driver;
 mod fused;
 mod generic;
-mod golden;
 mod graph;
 mod ops;
-mod plans;
 mod random;
 mod sort;

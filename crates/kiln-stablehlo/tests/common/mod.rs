@@ -4,21 +4,15 @@
 
 use kiln_stablehlo::{CheckKind, Program, build, read_text};
 
-/// The programs of `tests/programs`, one for each function, with names.
+/// The file tests that check themselves, with names.
 pub fn programs() -> Vec<(String, String)> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/programs");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/filetests/files/import");
     let mut files: Vec<_> =
         std::fs::read_dir(folder).expect("the folder is there").map(|e| e.expect("readable").path()).collect();
     files.sort();
-    let mut out = Vec::new();
-    for file in files {
-        let name = file.file_name().expect("a file").to_string_lossy().into_owned();
-        let text = std::fs::read_to_string(&file).expect("readable");
-        for (i, part) in text.split("// -----").enumerate() {
-            out.push((format!("{name}#{i}"), part.to_owned()));
-        }
-    }
-    out
+    let name = |p: &std::path::Path| p.file_name().expect("a file").to_string_lossy().into_owned();
+    let texts = files.iter().map(|p| (name(p), std::fs::read_to_string(p).expect("readable")));
+    texts.filter(|(_, text)| text.starts_with("// test import checks")).collect()
 }
 
 /// The program of a text.

@@ -1,0 +1,12 @@
+//! `lower`: the kernels of a graph, in the order of the steps that launch them first.
+
+use super::{function, problems};
+use crate::Outcome;
+use crate::file::TestFile;
+use kiln_lower::{LowerOptions, lower};
+
+pub(super) fn run(file: &TestFile) -> Outcome {
+    let lowered = lower(&function(file)?, &LowerOptions::default()).map_err(problems)?;
+    let kernels: Vec<String> = lowered.kernels.iter().map(kiln_loops::text::print).collect();
+    Ok(kernels.concat())
+}
