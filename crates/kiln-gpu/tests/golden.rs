@@ -1,6 +1,6 @@
 //! What holds of all PTX; the text of single kernels is in the file tests (`emit=ptx.sm_80`).
 
-use kiln_gpu::{LaunchShape, PtxError, PtxTarget, lower, module};
+use kiln_gpu::{PtxError, PtxTarget, lower, module};
 use kiln_loops::text::parse;
 use kiln_loops::{Access, Index, Kernel, KernelBuilder, LoopKind};
 

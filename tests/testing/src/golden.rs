@@ -14,7 +14,8 @@ pub fn lowered_kernels() -> Vec<(String, String)> {
     let mut kernels = Vec::new();
     for path in paths {
         let text = std::fs::read_to_string(&path).expect("a text");
-        let expected = text.rsplit_once("\n\n// kernel ").map(|(_, rest)| format!("// kernel {rest}")).unwrap_or_default();
+        let expected =
+            text.rsplit_once("\n\n// kernel ").map(|(_, rest)| format!("// kernel {rest}")).unwrap_or_default();
         let lines: Vec<&str> = expected.lines().map(|l| l.strip_prefix("// ").unwrap_or_default()).collect();
         for (i, kernel) in lines.join("\n").split_inclusive("\n}\n").enumerate() {
             kernels.push((format!("{}#{i}", path.display()), kernel.to_owned()));

@@ -31,6 +31,6 @@ fn with_gradients(mut func: Func) -> Result<Func, Diagnostics> {
     let values: Vec<Value> = wrt.iter().map(|w| w.1).collect();
     let found = kiln_autodiff::vjp(&mut func, &pairs, &values)?;
     let given = wrt.into_iter().zip(found).filter_map(|((name, _), value)| Some((name, value?)));
-    let fetches = given.map(|(name, value)| Output { name, value, kind: OutputKind::Fetch }).collect();
-    Ok(func.extract(fetches, UnusedInputs::Keep))
+    let fetches: Vec<Output> = given.map(|(name, value)| Output { name, value, kind: OutputKind::Fetch }).collect();
+    Ok(func.with_outputs(fetches, UnusedInputs::Keep))
 }
