@@ -4,7 +4,7 @@ use crate::commands::{function, opt};
 use crate::file::TestFile;
 use crate::support::{Draw, Tolerance, assert_same, difference, eval, has_float_sum, inputs};
 use kiln::prelude::*;
-use kiln_ir::{DType, Func, InputKind, OutputKind, Tensor};
+use kiln_ir::{DType, Func, InputKind, OutputKind, Tensor, Verified};
 use kiln_optimizer::{Level, OptimizeOptions, PASSES, optimize, run_pass};
 use std::path::Path;
 
@@ -99,7 +99,8 @@ fn every_pass(path: &Path, func: &Func) -> Result<(), String> {
     for level in 0..3 {
         let what = format!("{} at level {level}", path.display());
         let options = OptimizeOptions { level, ..opt::checked() };
-        let done = optimize(func.clone(), &options).map_err(|d| format!("{what}: {d}"))?;
+        let done =
+            Verified::new(func.clone()).and_then(|f| optimize(f, &options)).map_err(|d| format!("{what}: {d}"))?;
         if done.log.level_needed() != Level::Exact {
             return Err(format!("{what}: a rule of a higher level applied"));
         }

@@ -3,8 +3,8 @@
 use super::{function, problems};
 use crate::file::{Command, TestFile};
 use crate::{Outcome, Problem};
-use kiln_ir::{Func, text};
-use kiln_optimizer::{FoldBudget, Level, OptimizeOptions, PassLog, optimize, run_pass};
+use kiln_ir::{Func, Verified, text};
+use kiln_optimizer::{FoldBudget, Level, OptimizeOptions, Optimized, PassLog, optimize, run_pass};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -44,7 +44,7 @@ pub(crate) fn transform(command: &Command, file: &TestFile) -> Result<Result<Don
         Err(wrong) => return Ok(Err(wrong)),
     };
     let done = match command.argument.as_str() {
-        "optimize" => optimize(before.clone(), &options),
+        "optimize" => Verified::new(before.clone()).and_then(|f| optimize(f, &options)).map(Optimized::into_func),
         pass => run_pass(before.clone(), pass, &options),
     };
     let clean = done.and_then(|done| match command.argument.as_str() {
