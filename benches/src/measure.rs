@@ -223,7 +223,7 @@ pub fn measure(w: &Workload, options: &Options, cpus: Vec<usize>) -> Result<Row,
     let ms = times[times.len() / 2];
     let memory: MemoryReport = exe.memory()[0];
     let mut kernels = 0;
-    exe.inspect(|program, _| kernels = program.kernels.len() + program.calls.len());
+    exe.programs().iter().for_each(|p| kernels = p.program().kernels.len() + p.program().calls.len());
     let round = |x: f64| (x * 100.0).round() / 100.0;
     Ok(Row {
         workload: w.key.clone(),

@@ -215,15 +215,18 @@ fn programs_of_another_signature_are_refused() {
         let text = format!("func @f(%x: {ty}[2]) -> (y: {ty}[2]) {{ %0 = add %x, %x : {ty}[2] return %0 }}");
         let func = kiln::ir::text::parse(&text).expect("parses");
         let compiled = Compiler::cpu().threads(1).stages(&func, &Default::default()).expect("compiles");
-        let code = Box::new(kiln::cpu::jit(&compiled.code).expect("mapped"));
-        let specialized =
-            kiln_runtime::Specialized { compiled: compiled.into_program(), code, compile_time: Default::default() };
+        let specialized = kiln_runtime::Specialized {
+            variants: compiled.into_variants(),
+            loaded: None,
+            compile_time: Default::default(),
+        };
         (kiln_runtime::Signature::of(&func), specialized)
     };
     let build = |signature: &str, program: &str| {
         let ((signature, _), (_, program)) = (compiled(signature), compiled(program));
         let (name, programs) = ("f".to_owned(), vec![program]);
-        kiln_runtime::ExecutableBuilder { name, signature, programs, specialize: None, capacity: 1, threads: 1 }.build()
+        let device = std::sync::Arc::new(kiln_runtime::HostDevice::new(1).expect("one thread"));
+        kiln_runtime::ExecutableBuilder { name, signature, programs, specialize: None, capacity: 1, device }.build()
     };
     build("f32", "f32").expect("the same signature");
     let error = build("f32", "f64").expect_err("inputs twice as large").to_string();

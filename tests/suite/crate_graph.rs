@@ -69,16 +69,24 @@ fn arrows_run_down_only() {
     assert_eq!(seen.len(), ALLOWED.len(), "every crate of the architecture is there");
 }
 
-#[test]
-fn the_runtime_links_no_compiler() {
+/// All that a crate links, crates of the workspace and others.
+fn linked(package: &str) -> String {
     let output = std::process::Command::new(env!("CARGO"))
-        .args(["tree", "--offline", "--edges", "normal,build", "-p", "kiln-runtime"])
+        .args(["tree", "--offline", "--edges", "normal,build", "-p", package])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs");
-    let tree = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && tree.contains("kiln-program"), "{}", String::from_utf8_lossy(&output.stderr));
-    for unwanted in ["cranelift", "kiln-optimizer", "kiln-plan", "kiln-lower", "kiln-cpu"] {
-        assert!(!tree.contains(unwanted), "kiln-runtime depends on {unwanted}");
+    let tree = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && tree.contains("kiln-ir"), "{}", String::from_utf8_lossy(&output.stderr));
+    tree
+}
+
+#[test]
+fn the_runtime_links_no_compiler_and_programs_link_no_kernels() {
+    let runtime = linked("kiln-runtime");
+    for unwanted in ["cranelift", "kiln-optimizer", "kiln-plan", "kiln-lower", "kiln-cpu", "kiln-gpu"] {
+        assert!(!runtime.contains(unwanted), "kiln-runtime depends on {unwanted}");
     }
+    assert!(!linked("kiln-program").contains("kiln-kernels"), "kiln-program depends on kiln-kernels");
+    assert!(!linked("kiln-artifact").contains("kiln-kernels"), "kiln-artifact depends on kiln-kernels");
 }

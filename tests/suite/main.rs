@@ -5,6 +5,7 @@ mod aliasing;
 mod artifacts;
 mod crate_graph;
 mod determinism;
+mod devices;
 mod diagnostics;
 mod memory;
 mod mistakes;

@@ -5,7 +5,7 @@ use kiln::prelude::*;
 
 fn dims_of(exe: &Executable) -> Vec<i64> {
     let mut all = Vec::new();
-    exe.inspect(|program, _| all.extend(program.signature.dims.values()));
+    exe.programs().iter().for_each(|p| all.extend(p.program().signature.dims.values().copied()));
     all
 }
 
@@ -23,7 +23,7 @@ fn a_size_is_compiled_when_first_met() {
         }
     }
     assert_eq!(dims_of(&exe), [5, 1, 0]);
-    exe.inspect(|_, time| times.push(time));
+    times.extend(exe.programs().iter().map(|p| p.compile_time()));
     assert!(times.iter().all(|t| !t.is_zero()), "compile time is reported: {times:?}");
 }
 

@@ -76,15 +76,17 @@ fn artifact(args: &Args) -> Done<String> {
     let mut out = String::new();
     match args.ir {
         None => {
-            let mut memory = exe.memory().into_iter();
-            exe.inspect(|program, _| {
+            for report in exe.programs() {
+                let (program, targets) = (report.program(), report.targets());
                 out += &signature(program);
+                let names: Vec<String> = targets.iter().map(ToString::to_string).collect();
+                out += &format!("  targets  {}\n", names.join("; "));
                 out += &kernels(program, None);
                 out += &calls(program);
-                out += &plan(program, memory.next().map_or(0, |m| m.code));
-            });
+                out += &plan(program, report.memory().code);
+            }
         }
-        Some(Stage::Program) => exe.inspect(|program, _| out += &format!("{program}\n")),
+        Some(Stage::Program) => exe.programs().iter().for_each(|p| out += &format!("{}\n", p.program())),
         Some(_) => return Err(compiled("it holds its program (--ir program), nothing before that")),
     }
     Ok(out)
@@ -154,7 +156,7 @@ fn summary(file: &Path, func: &Func, compiled: &Compiled, read: Duration) -> Don
     out += &operators(func, &compiled.optimized.func);
     out += &kernels(program, Some(&compiled.lowered.fused));
     out += &calls(program);
-    out += &plan(program, compiled.code.bytes.len() as u64);
+    out += &plan(program, compiled.code[0].code.bytes.len() as u64);
     out += &times(compiled, read);
     Ok(out)
 }

@@ -1,5 +1,6 @@
 //! Errors at run time.
 
+use crate::device::DeviceError;
 use kiln_artifact::ArtifactError;
 use kiln_ir::{DType, Diagnostics, TensorError};
 use std::fmt;
@@ -114,8 +115,22 @@ pub enum RunError {
     },
     /// An artifact could not be read.
     Artifact(ArtifactError),
-    /// Threads could not be started, or memory could not be had.
-    System(String),
+    /// Shapes of inputs that belong to two sets of sizes, so that a run could not choose.
+    AmbiguousSizes {
+        /// The sizes compiled for.
+        dims: String,
+        /// Those there is a program for.
+        other: String,
+    },
+    /// Sessions hold variables of one device, and the executable runs on another one.
+    OtherDevice {
+        /// The session's.
+        expected: String,
+        /// The executable's.
+        found: String,
+    },
+    /// The device could not load or run a program.
+    Device(DeviceError),
 }
 
 impl fmt::Display for RunError {
@@ -163,7 +178,14 @@ impl fmt::Display for RunError {
             RunError::Io { path, source } => write!(f, "{path}: {source}"),
             RunError::File { path, reason } => write!(f, "{path}: {reason}"),
             RunError::Artifact(e) => e.fmt(f),
-            RunError::System(e) => f.write_str(e),
+            RunError::AmbiguousSizes { dims, other } => write!(
+                f,
+                "the shapes of the inputs do not tell the sizes {dims} from {other}, for which there is a program"
+            ),
+            RunError::OtherDevice { expected, found } => {
+                write!(f, "the session's variables are on {expected}, the executable runs on {found}")
+            }
+            RunError::Device(e) => e.fmt(f),
         }
     }
 }
@@ -180,6 +202,7 @@ impl std::error::Error for RunError {
             RunError::Dims(d) => Some(d),
             RunError::Tensor(e) => Some(e),
             RunError::Artifact(e) => Some(e),
+            RunError::Device(e) => Some(e),
             _ => None,
         }
     }
@@ -188,6 +211,11 @@ impl std::error::Error for RunError {
 impl From<TensorError> for RunError {
     fn from(e: TensorError) -> RunError {
         RunError::Tensor(e)
+    }
+}
+impl From<DeviceError> for RunError {
+    fn from(e: DeviceError) -> RunError {
+        RunError::Device(e)
     }
 }
 impl From<ArtifactError> for RunError {

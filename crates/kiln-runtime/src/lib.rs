@@ -2,6 +2,7 @@
 //!
 //! - [`Executable`]: a compiled graph; `Send + Sync`, cheap to clone, run by many threads at once.
 //! - [`Session`]: an executable with the values of its variables, updated in place by every run.
+//! - [`Device`]: what an executable asks of the machine that runs it; [`HostDevice`] is the CPU.
 //! - [`Tensor`] and the borrowed [`TensorView`]/[`TensorViewMut`]: what goes in and out.
 //!
 //! ```no_run
@@ -13,13 +14,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod admit;
-mod arena;
-mod code;
+mod artifact;
+#[cfg(feature = "safetensors")]
+mod checkpoint;
+pub mod device;
+mod entry;
 mod error;
 mod executable;
+mod file;
+pub mod host;
 pub mod initialize;
-mod loaded;
 mod outputs;
 mod session;
 mod view;
@@ -29,9 +33,11 @@ pub mod ndarray;
 #[cfg(feature = "npy")]
 pub mod npy;
 
-pub use code::map_code;
+pub use device::{Device, DeviceError};
+pub use entry::{MemoryReport, ProgramReport, Specialize, Specialized};
 pub use error::RunError;
-pub use executable::{Executable, ExecutableBuilder, MemoryReport, Specialize, Specialized};
+pub use executable::{Executable, ExecutableBuilder};
+pub use host::HostDevice;
 pub use kiln_artifact::ArtifactError;
 pub use kiln_ir::{DType, Element, Tensor, TensorError};
 pub use kiln_kernels::available_parallelism;

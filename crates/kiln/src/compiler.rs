@@ -7,16 +7,18 @@ use kiln_ir::dim::DimEnv;
 use kiln_ir::{Func, Verified};
 use kiln_lower::{LowerOptions, Lowered};
 use kiln_optimizer::{OptimizeOptions, Optimized};
-use kiln_program::{Code, CompiledProgram, NativeCode, Signature};
-use kiln_runtime::{Executable, ExecutableBuilder, Specialize, Specialized};
+use kiln_program::{Code, CompiledProgram, CpuTarget, NativeCode, Signature};
+use kiln_runtime::device::{DeviceError, LoadedProgram, best};
+use kiln_runtime::{Executable, ExecutableBuilder, HostDevice, RunError, Specialize, Specialized};
 use std::borrow::Borrow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Programs that an executable with named dimensions keeps unless told otherwise.
 const DEFAULT_CAPACITY: usize = 16;
 
-/// Compiles graphs for the CPU of this machine.
+/// Compiles graphs for CPUs: for that of this machine ([`Compiler::cpu`]), or for several at once ([`Compiler::for_targets`]).
 ///
 /// ```
 /// use kiln::prelude::*;
@@ -34,6 +36,8 @@ pub struct Compiler {
     lower: LowerOptions,
     threads: usize,
     cpu: CpuOptions,
+    /// Compile for these instead of the code generator's own target, unless empty.
+    targets: Vec<CpuTarget>,
     sizes: Vec<DimEnv>,
     capacity: usize,
 }
@@ -44,19 +48,30 @@ pub struct Compiled {
     pub optimized: Optimized,
     /// The program and its loop kernels.
     pub lowered: Lowered,
-    /// The machine code.
-    pub code: NativeCode,
-    /// What the code generator says of each kernel, with its dump if [`CpuOptions::dump`] asked for one.
-    pub codegen: kiln_cpu::CompileReport,
+    /// The machine code, for each target.
+    pub code: Vec<CompiledCode>,
     /// Where the time went.
     pub report: CompileReport,
 }
 
+/// The code for one target.
+pub struct CompiledCode {
+    /// The code.
+    pub code: NativeCode,
+    /// What the code generator says of each kernel, with its dump if [`CpuOptions::dump`] asked for one.
+    pub report: kiln_cpu::CompileReport,
+}
+
 impl Compiled {
-    /// What devices load and artifacts hold.
-    pub fn into_program(self) -> CompiledProgram {
+    /// What devices load and artifacts hold: the program with its code for each target.
+    pub fn into_variants(self) -> Vec<CompiledProgram> {
         let Lowered { program, constants, .. } = self.lowered;
-        CompiledProgram { program, constants, code: Code::Native(self.code) }
+        let variant = |CompiledCode { code, .. }| CompiledProgram {
+            program: program.clone(),
+            constants: constants.clone(),
+            code: Code::Native(code),
+        };
+        self.code.into_iter().map(variant).collect()
     }
 }
 
@@ -103,9 +118,35 @@ impl Compiler {
             lower: LowerOptions::default(),
             threads: kiln_runtime::available_parallelism(),
             cpu: CpuOptions::default(),
+            targets: Vec::new(),
             sizes: Vec::new(),
             capacity: DEFAULT_CAPACITY,
         }
+    }
+
+    /// A compiler for several CPUs of this architecture, each given by the features that code may use. What it compiles runs by
+    /// the best of them that this machine has; an artifact holds all, and runs on each by the best that fits there.
+    ///
+    /// ```
+    /// use kiln::prelude::*;
+    /// use kiln::program::CpuTarget;
+    /// # if cfg!(target_arch = "x86_64") {
+    /// let targets = [CpuTarget::parse("x86-64-v2")?, CpuTarget::parse("x86-64-v3")?];
+    /// let g = Graph::new("double");
+    /// let y = (g.placeholder::<f32>("x", [2]) * 2.0).named("y");
+    /// let exe = Compiler::for_targets(targets).compile(&g.function([&y]))?;
+    /// assert_eq!(exe.programs()[0].targets().len(), 2);
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn for_targets(targets: impl IntoIterator<Item = CpuTarget>) -> Compiler {
+        Compiler::cpu().targets(targets)
+    }
+
+    /// See [`Compiler::for_targets`]; none means the target of [`Compiler::codegen`].
+    pub fn targets(mut self, targets: impl IntoIterator<Item = CpuTarget>) -> Compiler {
+        self.targets = targets.into_iter().collect();
+        self
     }
 
     /// Threads that a run may use (at least 1).
@@ -160,15 +201,15 @@ impl Compiler {
     pub fn compile_func(&self, func: Func) -> Result<Executable, CompileError> {
         let func = Verified::new(func)?;
         let signature = Signature::of(&func);
-        let stages = Stages { func, compiler: self.clone() };
+        let device = Arc::new(HostDevice::new(self.threads).map_err(RunError::from)?);
+        let stages = Stages { func, compiler: self.clone(), device: device.clone() };
         let symbolic = !stages.func.symbols().is_empty();
         let envs = if symbolic { self.sizes.clone() } else { vec![DimEnv::new()] };
         let programs = envs.iter().map(|env| stages.specialized(env)).collect::<Result<Vec<_>, _>>()?;
         let capacity = self.capacity.max(programs.len());
-        let threads = self.threads;
         let name = stages.func.name.clone();
         let specialize: Option<Box<dyn Specialize>> = if symbolic { Some(Box::new(stages)) } else { None };
-        Ok(ExecutableBuilder { name, signature, programs, specialize, capacity, threads }.build()?)
+        Ok(ExecutableBuilder { name, signature, programs, specialize, capacity, device }.build()?)
     }
 
     /// Runs the stages for one set of sizes and keeps what each made: for looking at, and for tools.
@@ -194,12 +235,19 @@ impl Compiler {
         lowered.program.signature = signature.updating(&lowered.program.signature);
         report.lower = start.elapsed();
         let start = Instant::now();
-        let (code, codegen) = kiln_cpu::compile(&lowered.program, &lowered.kernels, &self.cpu)?;
+        let own = std::slice::from_ref(&self.cpu.target);
+        let targets = if self.targets.is_empty() { own } else { &self.targets[..] };
+        let mut code = Vec::with_capacity(targets.len());
+        for target in targets {
+            let options = CpuOptions { target: target.clone(), ..self.cpu.clone() };
+            let (native, report) = kiln_cpu::compile(&lowered.program, &lowered.kernels, &options)?;
+            code.push(CompiledCode { code: native, report });
+        }
         report.codegen = start.elapsed();
         if let Some(dir) = &self.optimize.dump {
             dump(dir, &lowered).map_err(CompileError::Dump)?;
         }
-        Ok(Compiled { optimized, lowered, code, codegen, report })
+        Ok(Compiled { optimized, lowered, code, report })
     }
 }
 
@@ -216,14 +264,31 @@ fn dump(dir: &std::path::Path, lowered: &Lowered) -> std::io::Result<()> {
 struct Stages {
     func: Verified,
     compiler: Compiler,
+    device: Arc<HostDevice>,
 }
 
 impl Stages {
     fn specialized(&self, dims: &DimEnv) -> Result<Specialized, CompileError> {
         let start = Instant::now();
         let compiled = self.compiler.stages_of(&self.func, dims)?;
-        let code = Box::new(kiln_cpu::jit(&compiled.code)?);
-        Ok(Specialized { compiled: compiled.into_program(), code, compile_time: start.elapsed() })
+        let variants = compiled.into_variants();
+        // Code that no machine like this one runs is compiled for export.
+        let loaded = match best(&*self.device, &variants) {
+            Ok(chosen) => Some((chosen, self.load(&variants[chosen])?)),
+            Err(DeviceError::Target(_)) => None,
+            Err(e) => return Err(RunError::Device(e).into()),
+        };
+        Ok(Specialized { variants, loaded, compile_time: start.elapsed() })
+    }
+
+    /// Maps code into this process.
+    fn load(&self, compiled: &CompiledProgram) -> Result<Box<dyn LoadedProgram>, CompileError> {
+        let Code::Native(code) = &compiled.code else {
+            let what = format!("code for {} on a CPU", compiled.code.target());
+            return Err(CompileError::Code(kiln_cpu::CompileError::Program(what)));
+        };
+        let code = Box::new(kiln_cpu::jit(code)?);
+        Ok(self.device.adopt(compiled, code).map_err(RunError::from)?)
     }
 }
 

@@ -41,7 +41,7 @@ mod error;
 
 #[cfg(feature = "compiler")]
 pub use {
-    compiler::{CompileReport, Compiled, Compiler},
+    compiler::{CompileReport, Compiled, CompiledCode, Compiler},
     error::CompileError,
     kiln_builder as builder, kiln_cpu as cpu, kiln_interp as interp, kiln_loops as loops, kiln_lower as lower,
     kiln_nn as nn, kiln_optimizer as optimizer, kiln_plan as plan, kiln_stablehlo as stablehlo,

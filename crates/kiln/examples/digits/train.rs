@@ -76,14 +76,10 @@ fn describe(model: Model, step: &Executable, session: &Session) -> Result<(), Bo
         weights += session.get(name)?.len();
     }
     println!("\n{model}: {weights} weights");
-    step.inspect(|program, time| {
-        let ms = time.as_secs_f64() * 1e3;
-        println!(
-            "  compiled the training step in {ms:.1} ms: {} kernels, {} threads",
-            program.kernels.len(),
-            step.threads()
-        );
-    });
+    for program in step.programs() {
+        let (ms, kernels) = (program.compile_time().as_secs_f64() * 1e3, program.program().kernels.len());
+        println!("  compiled the training step in {ms:.1} ms: {kernels} kernels, {} threads", step.threads());
+    }
     for memory in step.memory() {
         println!(
             "  planned peak memory {} KiB (no plan can need less than {} KiB), variables {} KiB, code {} KiB",
