@@ -2,19 +2,19 @@
 
 use kiln_gpu::{LaunchShape, PtxError, PtxTarget, lower, module};
 use kiln_loops::text::parse;
-use kiln_loops::{Access, Index, Kernel, KernelBuilder, LoopKind};
+use kiln_loops::{Access, Index, Kernel, KernelBuilder, LoopKind, Verified};
 
-fn kernel(name: &str) -> Kernel {
+fn kernel(name: &str) -> Verified<Kernel> {
     let path = format!("tests/golden/{name}.kl");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    parse(&text).unwrap_or_else(|e| panic!("{path}:{e}"))
+    Verified::new(parse(&text).unwrap_or_else(|e| panic!("{path}:{e}"))).unwrap_or_else(|e| panic!("{path}: {}", e[0]))
 }
 
 const SMALL: [&str; 7] = ["gelu", "softmax", "layer_norm", "column_sum", "total", "gather", "carried"];
 
 #[test]
 fn golden_files() {
-    let kernels: Vec<Kernel> = SMALL.iter().map(|n| kernel(n)).collect();
+    let kernels: Vec<Verified<Kernel>> = SMALL.iter().map(|n| kernel(n)).collect();
     let (text, lowered) = module(&kernels, &PtxTarget { sm: 80 }).expect("every kernel lowers");
     let path = "tests/golden/module_sm80.ptx";
     if std::env::var_os("KILN_BLESS").is_some() {
@@ -76,6 +76,7 @@ fn kernels_with_nested_functions_lower() {
     for file in std::fs::read_dir(folder).expect("the kernels") {
         let path = file.expect("a file").path();
         let k = parse(&std::fs::read_to_string(&path).expect("a text")).unwrap_or_else(|e| panic!("{path:?}:{e}"));
+        let k = Verified::new(k).unwrap_or_else(|e| panic!("{path:?}: {}", e[0]));
         let text = lower(&k, &PtxTarget { sm: 80 }).unwrap_or_else(|e| panic!("{path:?}: {e}")).text;
         // Every register that is read is written somewhere.
         let words = |line: &str| -> Vec<String> {
@@ -112,12 +113,14 @@ fn equal_names_are_numbered() {
 fn errors_say_what_is_missing() {
     let k = kernel("gelu");
     assert_eq!(lower(&k, &PtxTarget { sm: 70 }), Err(PtxError::UnknownTarget(70)));
-    let mut wrong = k.clone();
+    let mut wrong = k.into_inner();
     wrong.params[0].len = 5;
-    assert!(matches!(lower(&wrong, &PtxTarget { sm: 80 }), Err(PtxError::Invalid(_))));
-    let mut large = kernel("softmax");
+    assert_eq!(Verified::new(wrong).expect_err("an index outside of the buffer")[0].rule, 4);
+    let mut large = kernel("softmax").into_inner();
     large.locals[0].len = 100_000;
-    let error = lower(&large, &PtxTarget { sm: 80 }).expect_err("too much scratch").to_string();
+    let error = lower(&Verified::new(large).expect("it verifies"), &PtxTarget { sm: 80 })
+        .expect_err("too much scratch")
+        .to_string();
     assert_eq!(error, "kernel `softmax` needs 400032 bytes of scratch, 49152 are available");
     let mut b = KernelBuilder::new("long");
     let n = 1 << 40;
@@ -126,5 +129,6 @@ fn errors_say_what_is_missing() {
         let v = b.constant(kiln_ir::DType::U8, 1.0);
         b.store(x, Index::constant(0).plus_axis(i, 1), v);
     });
-    assert!(matches!(lower(&b.finish(), &PtxTarget { sm: 80 }), Err(PtxError::LoopTooLong { .. })));
+    let long = Verified::new(b.finish()).expect("it verifies");
+    assert!(matches!(lower(&long, &PtxTarget { sm: 80 }), Err(PtxError::LoopTooLong { .. })));
 }
