@@ -131,7 +131,7 @@ fn intermediate(args: &Args, stage: Stage, func: Func) -> Done<String> {
     let lowered =
         kiln::lower::lower(&optimized.func, &options).map_err(|d| Failure::input(kiln::CompileError::from(d)))?;
     match stage {
-        Stage::Kernels => Ok(lowered.kernels.iter().map(kiln::loops::text::print).collect()),
+        Stage::Kernels => Ok(lowered.kernels.iter().map(|k| kiln::loops::text::print(k)).collect()),
         Stage::Program => Ok(lowered.program.to_string()),
         _ => code(args, &lowered),
     }
@@ -143,7 +143,7 @@ fn code(args: &Args, lowered: &Lowered) -> Done<String> {
     let mut out = String::new();
     for (i, kernel) in report.kernels.iter().enumerate() {
         out += &format!("; kernel #{i} {}, {} bytes, by {}\n", kernel.name, kernel.bytes, kernel.emitter);
-        out += kernel.dump.as_deref().unwrap_or("; shares the code of an equal kernel\n");
+        out += kernel.dump.as_deref().unwrap_or_default();
         out.push('\n');
     }
     Ok(out)

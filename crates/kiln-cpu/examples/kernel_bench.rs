@@ -7,7 +7,7 @@ use std::time::Instant;
 use kiln_cpu::{CpuOptions, HostCode, OptLevel, compile_kernels, jit};
 use kiln_ir::op::Reducer;
 use kiln_ir::{BinaryOp, DType, UnaryOp};
-use kiln_loops::{Access, AxisId, Expr, Index, Kernel, KernelBuilder, LoopKind};
+use kiln_loops::{Access, AxisId, Expr, Index, Kernel, KernelBuilder, LoopKind, Verified};
 
 #[path = "../tests/kernels/mod.rs"]
 mod kernels;
@@ -146,7 +146,7 @@ fn entry_time(steps: usize, options: &CpuOptions) -> f64 {
         arena_bytes: 4096,
         lower_bound_bytes: 0,
     };
-    let (_, report) = kiln_cpu::compile(&program, &[kernel], options).expect("compiles");
+    let (_, report) = kiln_cpu::compile(&program, &[Verified::new(kernel).expect("verifies")], options).expect("compiles");
     report.entry_time.as_secs_f64() * 1e6 / steps as f64
 }
 
@@ -217,7 +217,8 @@ fn main() {
     let (rows, columns) = (64u64, 1024u64);
     let n = rows * columns;
     let kernels =
-        [axpy(n), gelu(n), softmax(rows, columns), layer_norm(rows, columns), column_sum(rows, columns), u8_to_f32(n)];
+        [axpy(n), gelu(n), softmax(rows, columns), layer_norm(rows, columns), column_sum(rows, columns), u8_to_f32(n)]
+            .map(|k| Verified::new(k).expect("verifies"));
     let options = CpuOptions { opt_level, verify: false, dump: dump.is_some(), ..CpuOptions::default() };
     let (code, report) = compile_kernels(&kernels, &options).expect("compiles");
     if let Some(name) = dump {

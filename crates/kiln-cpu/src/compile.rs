@@ -1,23 +1,20 @@
 //! Compiling a whole program.
 
-use std::collections::HashMap;
-use std::hash::{Hash, Hasher};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use kiln_loops::Kernel;
-use kiln_loops::math::{MathOptions, expand_with};
-use kiln_loops::verify::verify;
+use kiln_loops::analysis::{self, BodyCall};
+use kiln_loops::math::MathOptions;
+use kiln_loops::{Kernel, Verified};
 use kiln_program::{Blob, NativeCode, Program};
 
 use crate::CpuOptions;
-use crate::emitter::clif::CraneliftEmitter;
-use crate::emitter::{KernelEmitter, MachineCode, Scratch};
+use crate::emitter::{KernelEmitter, MachineCode, Worker, emitters};
 use crate::entry;
 use crate::error::CompileError;
 use crate::link::Image;
-use crate::target::{Machine, Use, build_machine};
+use crate::target::{Use, build_machine};
 
 /// What compiling one kernel took and gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,11 +23,11 @@ pub struct KernelReport {
     pub name: String,
     /// Name of the emitter that compiled it.
     pub emitter: &'static str,
-    /// The earlier kernel whose code this one shares, being the same but for names.
-    pub same_as: Option<usize>,
-    /// Time of compiling it (zero when shared).
+    /// How many of its loops other emitters compiled.
+    pub bodies: usize,
+    /// Time of compiling it.
     pub time: Duration,
-    /// Bytes of code and constants.
+    /// Bytes of code and constants, loops of other emitters included.
     pub bytes: usize,
     /// Intermediate form and assembly, if asked for.
     pub dump: Option<String>,
@@ -49,88 +46,65 @@ pub struct CompileReport {
     pub entry_bytes: usize,
 }
 
-/// A kernel seen without its names.
-struct Shape<'a>(&'a Kernel);
-
-impl Hash for Shape<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.vars.hash(state);
-        self.0.locals.hash(state);
-        self.0.body.hash(state);
-    }
-}
-
-impl PartialEq for Shape<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        let (a, b) = (self.0, other.0);
-        let params = |k: &Kernel| k.params.iter().map(|p| (p.dtype, p.len, p.access)).collect::<Vec<_>>();
-        a.vars == b.vars && a.locals == b.locals && a.axes == b.axes && params(a) == params(b) && a.body == b.body
-    }
-}
-
-impl Eq for Shape<'_> {}
-
 /// Compiles a program with its kernels (in the order of [`Program::kernels`]).
 ///
-/// Kernels that are equal but for names are compiled once. Scalar operators beyond the basic ones (arithmetic, square root,
-/// rounding, comparison, bits, conversion) are first expanded into those. The bytes depend only on program, kernels and
-/// options, not on the number of compiling threads.
+/// Scalar operators beyond the basic ones (arithmetic, square root, rounding, comparison, bits, conversion) are first expanded
+/// into those, as each emitter wants it. The bytes depend only on program, kernels and options, not on the number of compiling
+/// threads.
 ///
 /// # Errors
-/// A kernel is malformed or uses an operator without machine code; the program's steps do not fit its buffers, kernels and
-/// calls; the target is not supported.
+/// A kernel uses something without machine code; the program's steps do not fit its buffers, kernels and calls; the target is
+/// not supported.
 pub fn compile(
     program: &Program,
-    kernels: &[Kernel],
+    kernels: &[Verified<Kernel>],
     options: &CpuOptions,
 ) -> Result<(NativeCode, CompileReport), CompileError> {
     check(program, kernels)?;
-    let machine = build_machine(options, Use::Kernels)?;
+    let machine = build_machine(options, Use::Entry)?;
     let mut image = Image::default();
-    let (offsets, reports) = compile_into(&mut image, &machine, kernels, options)?;
+    let (offsets, reports) = compile_into(&mut image, &emitters(options)?, kernels, options)?;
     let started = Instant::now();
     let before = image.bytes.len();
-    let entry_machine = build_machine(options, Use::Entry)?;
-    let (entry, entry_functions) = entry::emit(program, &entry_machine, &mut image)?;
+    let (entry, entry_functions) = entry::emit(program, &machine, &mut image)?;
     let report = CompileReport {
         kernels: reports,
         entry_time: started.elapsed(),
         entry_functions,
         entry_bytes: image.bytes.len() - before,
     };
-    Ok((
-        NativeCode { target: options.target.clone(), bytes: Blob::from(&image.bytes[..]), entry, kernels: offsets },
-        report,
-    ))
+    Ok((native(image, entry, offsets, options), report))
 }
 
 /// Compiles kernels alone: code whose entry function does nothing. For tests, benchmarks and autotuning.
 ///
 /// # Errors
 /// As [`compile`].
-pub fn compile_kernels(kernels: &[Kernel], options: &CpuOptions) -> Result<(NativeCode, CompileReport), CompileError> {
-    let program = Program {
-        name: "kernels".to_owned(),
-        signature: kiln_program::BoundSignature::default(),
-        buffers: vec![],
-        steps: vec![],
-        kernels: kernels
-            .iter()
-            .map(|k| kiln_program::KernelInfo {
-                name: k.name.clone(),
-                params: param_bytes(k).collect(),
-                extent: k.parallel_extent(),
-                grain: 1,
-                bytes_moved: 0,
-                flops: 0,
-            })
-            .collect(),
-        calls: vec![],
-        constant_bytes: 0,
-        arena_bytes: 0,
-        lower_bound_bytes: 0,
-    };
-    compile(&program, kernels, options)
+pub fn compile_kernels(
+    kernels: &[Verified<Kernel>],
+    options: &CpuOptions,
+) -> Result<(NativeCode, CompileReport), CompileError> {
+    compile_kernels_with(&emitters(options)?, kernels, options)
+}
+
+/// [`compile_kernels`] by these emitters, the preferred first.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_kernels_with(
+    emitters: &[Box<dyn KernelEmitter + '_>],
+    kernels: &[Verified<Kernel>],
+    options: &CpuOptions,
+) -> Result<(NativeCode, CompileReport), CompileError> {
+    let machine = build_machine(options, Use::Entry)?;
+    let mut image = Image::default();
+    let (offsets, kernels) = compile_into(&mut image, emitters, kernels, options)?;
+    let entry = entry::emit_nothing(&machine, &mut image)?;
+    Ok((native(image, entry, offsets, options), CompileReport { kernels, ..CompileReport::default() }))
+}
+
+fn native(image: Image, entry: u64, kernels: Vec<u64>, options: &CpuOptions) -> NativeCode {
+    NativeCode { target: options.target.clone(), bytes: Blob::from(&image.bytes[..]), entry, kernels }
 }
 
 fn param_bytes(kernel: &Kernel) -> impl Iterator<Item = u64> {
@@ -138,13 +112,13 @@ fn param_bytes(kernel: &Kernel) -> impl Iterator<Item = u64> {
 }
 
 /// Checks the program, and that it describes these kernels.
-fn check(program: &Program, kernels: &[Kernel]) -> Result<(), CompileError> {
+fn check(program: &Program, kernels: &[Verified<Kernel>]) -> Result<(), CompileError> {
     program.check().map_err(|e| CompileError::Program(e.0))?;
     if program.kernels.len() != kernels.len() {
         let (described, given) = (program.kernels.len(), kernels.len());
         return Err(CompileError::Program(format!("{described} kernels are described, {given} are given")));
     }
-    let fits = |(info, kernel): (&kiln_program::KernelInfo, &Kernel)| {
+    let fits = |(info, kernel): (&kiln_program::KernelInfo, &Verified<Kernel>)| {
         info.extent == kernel.parallel_extent() && info.params.iter().copied().eq(param_bytes(kernel))
     };
     match program.kernels.iter().zip(kernels).find(|&pair| !fits(pair)) {
@@ -160,104 +134,125 @@ fn check(program: &Program, kernels: &[Kernel]) -> Result<(), CompileError> {
     }
 }
 
-/// Compiles the distinct kernels and places them; gives every kernel's offset.
+/// Compiles and places kernels; gives every kernel's offset.
 fn compile_into(
     image: &mut Image,
-    machine: &Machine,
-    kernels: &[Kernel],
+    emitters: &[Box<dyn KernelEmitter + '_>],
+    kernels: &[Verified<Kernel>],
     options: &CpuOptions,
 ) -> Result<(Vec<u64>, Vec<KernelReport>), CompileError> {
-    let mut first: HashMap<Shape<'_>, usize> = HashMap::new();
-    let same_as: Vec<usize> = kernels.iter().enumerate().map(|(i, k)| *first.entry(Shape(k)).or_insert(i)).collect();
-    let distinct: Vec<usize> = (0..kernels.len()).filter(|&i| same_as[i] == i).collect();
-    let optimizing = build_machine(options, Use::OptimizedKernels)?;
-    let emitters: Vec<Box<dyn KernelEmitter>> =
-        vec![Box::new(CraneliftEmitter::new(machine.clone(), optimizing, options))];
-    let settings = Settings { math: machine.math(), threads: options.threads, verify: options.verify };
-    let mut compiled = compile_distinct(&emitters, kernels, &distinct, &settings)?;
     let mut offsets = Vec::with_capacity(kernels.len());
-    let mut reports: Vec<KernelReport> = Vec::with_capacity(kernels.len());
-    for (i, kernel) in kernels.iter().enumerate() {
-        let name = kernel.name.clone();
-        if same_as[i] != i {
-            let original = &reports[same_as[i]];
-            offsets.push(offsets[same_as[i]]);
-            reports.push(KernelReport {
-                name,
-                same_as: Some(same_as[i]),
-                time: Duration::ZERO,
-                dump: None,
-                ..original.clone()
-            });
-            continue;
+    let mut reports = Vec::with_capacity(kernels.len());
+    for (kernel, compiled) in kernels.iter().zip(compile_all(emitters, kernels, options.threads)?) {
+        let Compiled { emitter, code, bodies, time } = compiled;
+        let offset = image.place(&code.bytes);
+        let placed: Vec<usize> = bodies.iter().map(|body| image.place(&body.bytes)).collect();
+        for call in code.calls {
+            let Some(&target) = placed.get(call.target as usize) else {
+                let message = format!("a call of function {} of {}", call.target, placed.len());
+                return Err(CompileError::Backend { function: kernel.name.clone(), message });
+            };
+            image.patch(offset, call, target)?;
         }
-        let Some(Compiled { code, emitter, time }) = compiled[i].take() else {
-            return Err(CompileError::Backend { function: name, message: "it was not compiled".to_owned() });
-        };
-        offsets.push(image.place(&code.bytes) as u64);
-        reports.push(KernelReport { name, emitter, same_as: None, time, bytes: code.bytes.len(), dump: code.dump });
+        offsets.push(offset as u64);
+        let bytes = code.bytes.len() + bodies.iter().map(|b| b.bytes.len()).sum::<usize>();
+        let name = kernel.name.clone();
+        reports.push(KernelReport { name, emitter, bodies: bodies.len(), time, bytes, dump: code.dump });
     }
     Ok((offsets, reports))
 }
 
-struct Settings {
-    math: MathOptions,
-    threads: usize,
-    verify: bool,
-}
-
+/// A kernel's code with that of the loops that it calls.
 struct Compiled {
-    code: MachineCode,
     emitter: &'static str,
+    code: MachineCode,
+    bodies: Vec<MachineCode>,
     time: Duration,
 }
 
-/// Compiles the kernels of these indices, on several threads; the error reported is that of the first failing kernel.
-fn compile_distinct(
-    emitters: &[Box<dyn KernelEmitter>],
-    kernels: &[Kernel],
-    distinct: &[usize],
-    settings: &Settings,
-) -> Result<Vec<Option<Compiled>>, CompileError> {
-    let results: Mutex<Vec<Option<Result<Compiled, CompileError>>>> =
-        Mutex::new((0..kernels.len()).map(|_| None).collect());
+/// Compiles kernels on several threads; the error reported is that of the first failing kernel.
+fn compile_all(
+    emitters: &[Box<dyn KernelEmitter + '_>],
+    kernels: &[Verified<Kernel>],
+    threads: usize,
+) -> Result<Vec<Compiled>, CompileError> {
     let next = AtomicUsize::new(0);
+    let results: Mutex<Vec<(usize, Result<Compiled, CompileError>)>> = Mutex::new(Vec::with_capacity(kernels.len()));
     let work = || {
-        let mut scratch = Scratch::default();
-        while let Some(&i) = distinct.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let result = compile_one(emitters, &kernels[i], settings, &mut scratch);
-            results.lock().unwrap_or_else(|e| e.into_inner())[i] = Some(result);
+        let workers = emitters.iter().map(|e| (e.as_ref(), e.worker())).collect();
+        let mut team = Team { workers };
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some(kernel) = kernels.get(i) else { break };
+            let result = team.compile(kernel);
+            results.lock().unwrap_or_else(|e| e.into_inner()).push((i, result));
         }
     };
-    let helpers = settings.threads.min(distinct.len()).saturating_sub(1);
+    let helpers = threads.min(kernels.len()).saturating_sub(1);
     std::thread::scope(|scope| {
         for _ in 0..helpers {
             scope.spawn(work);
         }
         work();
     });
-    let results = results.into_inner().unwrap_or_else(|e| e.into_inner());
-    results.into_iter().map(Option::transpose).collect()
+    let mut results = results.into_inner().unwrap_or_else(|e| e.into_inner());
+    results.sort_unstable_by_key(|r| r.0);
+    results.into_iter().map(|r| r.1).collect()
 }
 
-fn compile_one(
-    emitters: &[Box<dyn KernelEmitter>],
-    kernel: &Kernel,
-    settings: &Settings,
-    scratch: &mut Scratch,
-) -> Result<Compiled, CompileError> {
-    let started = Instant::now();
-    if settings.verify
-        && let Err(errors) = verify(kernel)
-        && let Some(first) = errors.first()
-    {
-        return Err(CompileError::Invalid { kernel: kernel.name.clone(), what: first.to_string() });
+/// The workers of one thread, in the order of their emitters.
+struct Team<'e> {
+    workers: Vec<(&'e dyn KernelEmitter, Box<dyn Worker + 'e>)>,
+}
+
+impl Team<'_> {
+    fn compile(&mut self, kernel: &Verified<Kernel>) -> Result<Compiled, CompileError> {
+        let started = Instant::now();
+        let Some((chosen, expanded)) = self.choose(kernel, self.workers.len()) else {
+            let (kernel, what) = (kernel.name.clone(), "this kind of kernel".to_owned());
+            return Err(CompileError::Unsupported { kernel, what });
+        };
+        let (calls, bodies) = self.compile_bodies(kernel, chosen)?;
+        let (emitter, worker) = &mut self.workers[chosen];
+        let code = match &calls {
+            None => worker.emit(&expanded, &[])?,
+            Some((host, calls)) => worker.emit(&host.expanded(emitter.math()), calls)?,
+        };
+        Ok(Compiled { emitter: emitter.name(), code, bodies, time: started.elapsed() })
     }
-    let mut expanded = kernel.clone();
-    expand_with(&mut expanded, settings.math);
-    let Some(emitter) = emitters.iter().find(|e| e.supports(&expanded)) else {
-        return Err(CompileError::Unsupported { kernel: kernel.name.clone(), what: "this kind of kernel".to_owned() });
-    };
-    let code = emitter.emit(&expanded, scratch)?;
-    Ok(Compiled { code, emitter: emitter.name(), time: started.elapsed() })
+
+    /// The first of so many workers that supports a kernel, and the kernel expanded for it.
+    fn choose(&self, kernel: &Verified<Kernel>, most: usize) -> Option<(usize, Verified<Kernel>)> {
+        let mut last: Option<(MathOptions, Verified<Kernel>)> = None;
+        for (i, (emitter, _)) in self.workers[..most].iter().enumerate() {
+            let math = emitter.math();
+            let expanded = match last.take() {
+                Some((known, expanded)) if known == math => expanded,
+                _ => kernel.expanded(math),
+            };
+            if emitter.supports(&expanded) {
+                return Some((i, expanded));
+            }
+            last = Some((math, expanded));
+        }
+        None
+    }
+
+    /// Offers the straight-line loops of a kernel to the workers before the one that compiles it: the kernel with what calling
+    /// those that are taken needs, and their code.
+    #[expect(clippy::type_complexity, reason = "used once")]
+    fn compile_bodies(
+        &mut self,
+        kernel: &Verified<Kernel>,
+        chosen: usize,
+    ) -> Result<(Option<(Verified<Kernel>, Vec<BodyCall>)>, Vec<MachineCode>), CompileError> {
+        let (mut taken, mut codes) = (vec![], vec![]);
+        for body in if chosen == 0 { vec![] } else { analysis::bodies(kernel) } {
+            if let Some((i, expanded)) = self.choose(&body.kernel, chosen) {
+                codes.push(self.workers[i].1.emit(&expanded, &[])?);
+                taken.push(body);
+            }
+        }
+        Ok((if taken.is_empty() { None } else { Some(analysis::with_calls(kernel, &taken)) }, codes))
+    }
 }

@@ -18,8 +18,7 @@ use kiln_kernels::abi::{
 };
 use kiln_program::{BufferId, Program, Step};
 
-use crate::emitter::Scratch;
-use crate::emitter::clif::compile_function;
+use crate::emitter::clif::{Scratch, compile_function};
 use crate::error::CompileError;
 use crate::link::Image;
 use crate::target::Machine;
@@ -41,10 +40,10 @@ pub(crate) fn emit(program: &Program, machine: &Machine, image: &mut Image) -> R
         let function = emit_function(program, machine, &mut chunks, steps, index == 0, &mut scratch);
         let name = || if index == 0 { "entry".to_owned() } else { format!("entry part {index}") };
         function.map_err(|message| CompileError::Backend { function: name(), message })?;
-        let (code, sites) = compile_function(machine, &mut scratch, false).map_err(|fault| fault.of_kernel(&name()))?;
+        let code = compile_function(machine, &mut scratch, false).map_err(|fault| fault.of_function(&name()))?;
         let offset = image.place(&code.bytes);
         placed.push(offset);
-        calls.extend(sites.into_iter().map(|site| (offset, site)));
+        calls.extend(code.calls.into_iter().map(|site| (offset, site)));
     }
     for (function, site) in calls {
         let Some(&target) = placed.get(site.target as usize) else {
@@ -53,6 +52,23 @@ pub(crate) fn emit(program: &Program, machine: &Machine, image: &mut Image) -> R
         image.patch(function, site, target)?;
     }
     Ok((placed[0] as u64, placed.len()))
+}
+
+/// Emits an entry function that does nothing, for kernels alone; gives its offset.
+pub(crate) fn emit_nothing(machine: &Machine, image: &mut Image) -> Result<u64, CompileError> {
+    let mut scratch = Scratch::default();
+    let signature = signature(machine.isa.default_call_conv(), 1, true);
+    scratch.context.func = Function::with_name_signature(UserFuncName::default(), signature);
+    let mut b = FunctionBuilder::new(&mut scratch.context.func, &mut scratch.builder);
+    let block = b.create_block();
+    b.append_block_params_for_function_params(block);
+    b.switch_to_block(block);
+    let zero = b.ins().iconst(types::I64, 0);
+    b.ins().return_(&[zero]);
+    b.seal_all_blocks();
+    b.finalize(machine.isa.frontend_config());
+    let code = compile_function(machine, &mut scratch, false).map_err(|fault| fault.of_function("entry"))?;
+    Ok(image.place(&code.bytes) as u64)
 }
 
 /// The lists of steps that become functions.

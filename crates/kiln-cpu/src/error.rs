@@ -13,13 +13,6 @@ pub enum CompileError {
         /// What it uses.
         what: String,
     },
-    /// A kernel is not well-formed.
-    Invalid {
-        /// The kernel.
-        kernel: String,
-        /// What is wrong.
-        what: String,
-    },
     /// The code generator itself failed.
     Backend {
         /// The function being compiled.
@@ -37,7 +30,6 @@ impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CompileError::Unsupported { kernel, what } => write!(f, "kernel `{kernel}`: {what} is not supported"),
-            CompileError::Invalid { kernel, what } => write!(f, "kernel `{kernel}` is malformed: {what}"),
             CompileError::Backend { function, message } => {
                 write!(f, "generating code of `{function}` failed: {message}")
             }
@@ -77,30 +69,28 @@ impl fmt::Display for JitError {
 
 impl std::error::Error for JitError {}
 
-/// An error inside one kernel, before its name is attached.
+/// An error inside one function, before its name is attached.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     /// See [`CompileError::Unsupported`].
     Unsupported(String),
-    /// See [`CompileError::Invalid`].
-    Invalid(String),
     /// See [`CompileError::Backend`].
     Backend(String),
 }
 
 impl Fault {
-    pub(crate) fn of_kernel(self, kernel: &str) -> CompileError {
-        let kernel = kernel.to_owned();
+    pub(crate) fn of_function(self, name: &str) -> CompileError {
+        let name = name.to_owned();
         match self {
-            Fault::Unsupported(what) => CompileError::Unsupported { kernel, what },
-            Fault::Invalid(what) => CompileError::Invalid { kernel, what },
-            Fault::Backend(message) => CompileError::Backend { function: kernel, message },
+            Fault::Unsupported(what) => CompileError::Unsupported { kernel: name, what },
+            Fault::Backend(message) => CompileError::Backend { function: name, message },
         }
     }
 }
 
-pub(crate) fn invalid<T>(what: impl Into<String>) -> Result<T, Fault> {
-    Err(Fault::Invalid(what.into()))
+/// Something that cannot be in verified kernels.
+pub(crate) fn broken<T>(what: impl Into<String>) -> Result<T, Fault> {
+    Err(Fault::Backend(what.into()))
 }
 
 pub(crate) fn unsupported<T>(what: impl Into<String>) -> Result<T, Fault> {

@@ -1,11 +1,12 @@
 //! CPU code generation: loop IR to machine code through Cranelift.
 //!
 //! [`compile`] turns a program and its kernels into a [`NativeCode`]: position independent bytes without relocations. Kernels
-//! call nothing; the entry function (straight-line code made from the program's steps) reaches kernels, library functions and
-//! the thread pool through the tables of [`kiln_kernels::abi::RunContext`]. The same bytes run from memory that [`jit`] maps
+//! call nothing outside of it; the entry function (straight-line code made from the program's steps) reaches kernels, library
+//! functions and the thread pool through the tables of [`kiln_kernels::abi::RunContext`]. The same bytes run from memory that [`jit`] maps
 //! and from a loaded artifact.
 //!
-//! [`KernelEmitter`] is the joint for further code generators: each kernel is compiled by the first emitter that supports it.
+//! [`KernelEmitter`] is the joint for further code generators: each kernel is compiled by the first of [`emitters`] that supports
+//! it, straight-line vector loops inside by one that stands before that.
 
 mod compile;
 mod emitter;
@@ -15,8 +16,8 @@ mod jit;
 mod link;
 mod target;
 
-pub use compile::{CompileReport, KernelReport, compile, compile_kernels};
-pub use emitter::{KernelEmitter, MachineCode, Scratch};
+pub use compile::{CompileReport, KernelReport, compile, compile_kernels, compile_kernels_with};
+pub use emitter::{CallKind, CallSite, KernelEmitter, MachineCode, Worker, emitters};
 pub use error::{CompileError, JitError};
 pub use jit::{JitCode, jit};
 

@@ -1,6 +1,6 @@
 //! Laying out functions in one block of code, and patching the calls between them.
 
-use crate::emitter::clif::{CallKind, CallSite};
+use crate::emitter::{CallKind, CallSite};
 use crate::error::CompileError;
 
 /// Every function starts at a multiple of this.

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
+use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
-use kiln_loops::math::MathOptions;
 use kiln_program::CpuTarget;
 
 use crate::CpuOptions;
@@ -57,31 +56,32 @@ pub(crate) fn build_machine(options: &CpuOptions, use_case: Use) -> Result<Machi
     let isa = builder
         .finish(settings::Flags::new(shared))
         .map_err(|e| CompileError::Target(format!("Cranelift refused the target: {e}")))?;
-    Ok(Machine::new(isa, target, use_case == Use::OptimizedKernels))
+    Ok(Machine { isa, cpu: CpuModel::of(target), optimizes: use_case == Use::OptimizedKernels })
 }
 
-/// What the emitter asks about the target.
-#[derive(Clone)]
-pub(crate) struct Machine {
-    /// Cranelift's view.
-    pub(crate) isa: Arc<dyn TargetIsa>,
+/// What code generators ask about a processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CpuModel {
     /// x86-64: `blendv` and `minps` idioms pay off.
     pub(crate) x64: bool,
     /// Fused multiply-add is one instruction.
     pub(crate) fma: bool,
-    /// Cranelift's optimizer is on.
-    pub(crate) optimizes: bool,
 }
 
-impl Machine {
-    fn new(isa: OwnedTargetIsa, target: &CpuTarget, optimizes: bool) -> Machine {
+impl CpuModel {
+    fn of(target: &CpuTarget) -> CpuModel {
         let x64 = target.arch == "x86_64";
-        let fma = !x64 || (target.has("fma") && target.has("avx"));
-        Machine { isa, x64, fma, optimizes }
+        CpuModel { x64, fma: !x64 || (target.has("fma") && target.has("avx")) }
     }
+}
 
-    /// How scalar operators are expanded for it.
-    pub(crate) fn math(&self) -> MathOptions {
-        MathOptions { fused_fma: self.fma, native_half: false }
-    }
+/// A processor as Cranelift is set up for it.
+#[derive(Clone)]
+pub(crate) struct Machine {
+    /// Cranelift's view.
+    pub(crate) isa: Arc<dyn TargetIsa>,
+    /// The processor.
+    pub(crate) cpu: CpuModel,
+    /// Cranelift's optimizer is on.
+    pub(crate) optimizes: bool,
 }

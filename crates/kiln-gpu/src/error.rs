@@ -1,13 +1,10 @@
 //! Errors of the PTX lowering.
 
-use kiln_loops::verify::VerifyError;
 use std::fmt;
 
 /// Why a kernel cannot become PTX.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum PtxError {
-    /// The kernel breaks rules of the loop IR.
-    Invalid(Vec<VerifyError>),
     /// No PTX version is known for this compute capability, or it is too old.
     UnknownTarget(u32),
     /// A loop has more iterations than a 32-bit counter holds.
@@ -31,12 +28,6 @@ pub enum PtxError {
 impl fmt::Display for PtxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            PtxError::Invalid(errors) => {
-                for (i, e) in errors.iter().enumerate() {
-                    write!(f, "{}{e}", if i > 0 { "\n" } else { "" })?;
-                }
-                Ok(())
-            }
             PtxError::UnknownTarget(sm) => {
                 write!(f, "no PTX is generated for sm_{sm}: known are sm_80, 86, 87, 89, 90, 100, 103, 120 and 121")
             }

@@ -1,6 +1,7 @@
 //! Targets, launch shapes, and the choice of how a kernel maps to threads.
 
 use crate::error::PtxError;
+use kiln_loops::ir::for_each_stmt;
 use kiln_loops::{AxisId, Kernel, Loop, LoopKind, Stmt};
 
 /// A GPU architecture.
@@ -84,17 +85,12 @@ pub(crate) struct Plan {
     pub partials: u32,
 }
 
-fn visit(stmts: &[Stmt], f: &mut impl FnMut(&Loop)) {
-    for s in stmts {
-        match s {
-            Stmt::Loop(l) => {
-                f(l);
-                visit(&l.body, f);
-            }
-            Stmt::If { then, .. } => visit(then, f),
-            Stmt::Let { .. } | Stmt::Store { .. } => {}
+fn for_each_loop(stmts: &[Stmt], f: &mut impl FnMut(&Loop)) {
+    for_each_stmt(stmts, &mut |s| {
+        if let Stmt::Loop(l) = s {
+            f(l);
         }
-    }
+    });
 }
 
 /// The vector loop of statements that are definitions and then this loop, without reductions.
@@ -118,7 +114,7 @@ fn mode(kernel: &Kernel) -> Mode {
         body => (None, body),
     };
     let mut vectors = 0;
-    visit(body, &mut |l| vectors += usize::from(l.kind == LoopKind::Vector));
+    for_each_loop(body, &mut |l| vectors += usize::from(l.kind == LoopKind::Vector));
     let counts = |n: u64| n <= i32::MAX as u64;
     let rows = parallel.map_or(1, |p| p.1);
     if vectors == 0 && counts(rows) {
@@ -136,7 +132,7 @@ fn mode(kernel: &Kernel) -> Mode {
 pub(crate) fn plan(kernel: &Kernel) -> Result<Plan, PtxError> {
     let name = || kernel.name.clone();
     let (mut longest, mut widest, mut folds) = (0, 0, false);
-    visit(&kernel.body, &mut |l| {
+    for_each_loop(&kernel.body, &mut |l| {
         longest = longest.max(l.extent);
         if l.kind == LoopKind::Vector {
             widest = widest.max(l.extent);

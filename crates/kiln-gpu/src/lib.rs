@@ -20,7 +20,8 @@ mod ptx;
 pub use error::PtxError;
 pub use launch::{LaunchShape, PtxTarget};
 
-use kiln_loops::Kernel;
+use kiln_loops::math::MathOptions;
+use kiln_loops::{Kernel, Verified};
 use std::collections::BTreeSet;
 
 /// The code of one kernel.
@@ -34,21 +35,18 @@ pub struct PtxKernel {
     pub launch: LaunchShape,
 }
 
-/// Lowers one kernel. It may use every scalar operator; it must pass the verifier.
+/// Lowers one kernel. It may use every scalar operator.
 ///
 /// # Errors
-/// [`PtxError`] when the kernel is invalid, or needs more than the target has.
-pub fn lower(kernel: &Kernel, target: &PtxTarget) -> Result<PtxKernel, PtxError> {
+/// [`PtxError`] when the target is unknown or the kernel needs more than it has.
+pub fn lower(kernel: &Verified<Kernel>, target: &PtxTarget) -> Result<PtxKernel, PtxError> {
     let entry = entry_name(&kernel.name, &BTreeSet::new());
     lower_as(kernel, target, entry)
 }
 
-fn lower_as(kernel: &Kernel, target: &PtxTarget, entry: String) -> Result<PtxKernel, PtxError> {
+fn lower_as(kernel: &Verified<Kernel>, target: &PtxTarget, entry: String) -> Result<PtxKernel, PtxError> {
     target.version()?;
-    kiln_loops::verify::verify(kernel).map_err(PtxError::Invalid)?;
-    let mut k = kernel.clone();
-    kiln_loops::math::expand(&mut k);
-    kiln_loops::simplify::simplify(&mut k);
+    let k = kernel.expanded(MathOptions::default()).simplified();
     let plan = launch::plan(&k)?;
     let text = ptx::entry(&k, &entry, &plan);
     Ok(PtxKernel { text, entry, launch: plan.shape })
@@ -58,7 +56,7 @@ fn lower_as(kernel: &Kernel, target: &PtxTarget, entry: String) -> Result<PtxKer
 ///
 /// # Errors
 /// As [`lower`], for the first kernel that fails.
-pub fn module(kernels: &[Kernel], target: &PtxTarget) -> Result<(String, Vec<PtxKernel>), PtxError> {
+pub fn module(kernels: &[Verified<Kernel>], target: &PtxTarget) -> Result<(String, Vec<PtxKernel>), PtxError> {
     let mut used = BTreeSet::new();
     let mut lowered = Vec::with_capacity(kernels.len());
     for k in kernels {

@@ -2,12 +2,12 @@
 
 use kiln_gpu::{PtxError, PtxTarget, lower, module};
 use kiln_loops::text::parse;
-use kiln_loops::{Access, Index, Kernel, KernelBuilder, LoopKind};
+use kiln_loops::{Access, Index, Kernel, KernelBuilder, LoopKind, Verified};
 
-fn kernel(name: &str) -> Kernel {
+fn kernel(name: &str) -> Verified<Kernel> {
     let path = format!("../../tests/filetests/files/{name}.kl");
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    parse(&text).unwrap_or_else(|e| panic!("{path}:{e}"))
+    Verified::new(parse(&text).unwrap_or_else(|e| panic!("{path}:{e}"))).unwrap_or_else(|e| panic!("{path}: {}", e[0]))
 }
 
 #[test]
@@ -47,6 +47,7 @@ fn kernels_with_nested_functions_lower() {
     let mut seen = 0;
     for (path, text) in kiln_testing::golden::lowered_kernels() {
         let k = parse(&text).unwrap_or_else(|e| panic!("{path}: {e}"));
+        let k = Verified::new(k).unwrap_or_else(|e| panic!("{path}: {}", e[0]));
         let text = lower(&k, &PtxTarget { sm: 80 }).unwrap_or_else(|e| panic!("{path:?}: {e}")).text;
         // Every register that is read is written somewhere.
         let words = |line: &str| -> Vec<String> {
@@ -84,12 +85,14 @@ fn equal_names_are_numbered() {
 fn errors_say_what_is_missing() {
     let k = kernel("emit/gelu");
     assert_eq!(lower(&k, &PtxTarget { sm: 70 }), Err(PtxError::UnknownTarget(70)));
-    let mut wrong = k.clone();
+    let mut wrong = k.into_inner();
     wrong.params[0].len = 5;
-    assert!(matches!(lower(&wrong, &PtxTarget { sm: 80 }), Err(PtxError::Invalid(_))));
-    let mut large = kernel("emit/softmax");
+    assert_eq!(Verified::new(wrong).expect_err("an index outside of the buffer")[0].rule, 4);
+    let mut large = kernel("emit/softmax").into_inner();
     large.locals[0].len = 100_000;
-    let error = lower(&large, &PtxTarget { sm: 80 }).expect_err("too much scratch").to_string();
+    let error = lower(&Verified::new(large).expect("it verifies"), &PtxTarget { sm: 80 })
+        .expect_err("too much scratch")
+        .to_string();
     assert_eq!(error, "kernel `softmax` needs 400032 bytes of scratch, 49152 are available");
     let mut b = KernelBuilder::new("long");
     let n = 1 << 40;
@@ -98,5 +101,6 @@ fn errors_say_what_is_missing() {
         let v = b.constant(kiln_ir::DType::U8, 1.0);
         b.store(x, Index::constant(0).plus_axis(i, 1), v);
     });
-    assert!(matches!(lower(&b.finish(), &PtxTarget { sm: 80 }), Err(PtxError::LoopTooLong { .. })));
+    let long = Verified::new(b.finish()).expect("it verifies");
+    assert!(matches!(lower(&long, &PtxTarget { sm: 80 }), Err(PtxError::LoopTooLong { .. })));
 }

@@ -4,7 +4,7 @@
 
 use crate::ir::{Access, Buf, Expr, Index, Kernel, Loop, LoopKind, Stmt, Var};
 use crate::math::{self, MathOptions};
-use crate::scalar;
+use crate::scalar::{self, OperatorError};
 use kiln_ir::DType;
 use std::fmt;
 
@@ -39,13 +39,14 @@ pub enum InterpError {
     /// A variable that no executed statement defined.
     Undefined(Var),
     /// An operator that cannot be evaluated: a division that traps, a shift out of range, a wrong type.
-    Operator(String),
+    Operator(OperatorError),
 }
 
 impl fmt::Display for InterpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            InterpError::Buffers(m) | InterpError::Operator(m) => f.write_str(m),
+            InterpError::Buffers(m) => f.write_str(m),
+            InterpError::Operator(e) => e.fmt(f),
             InterpError::OutOfBounds { buffer, index, len } => {
                 write!(f, "index {index} is outside of {buffer}, which has {len} elements")
             }
@@ -95,12 +96,18 @@ struct Machine<'k> {
 }
 
 /// Executes `kernel` on one byte buffer per parameter, with default options.
+///
+/// # Errors
+/// The buffers do not fit, or the kernel does something that has no meaning.
 pub fn run(kernel: &Kernel, buffers: &mut [Vec<u8>]) -> Result<(), InterpError> {
     let own: Vec<usize> = (0..kernel.params.len()).collect();
     run_with(kernel, buffers, &own, InterpOptions::default())
 }
 
 /// Executes `kernel`; `buffer_of[p]` is the buffer of parameter `p`, so that two parameters may share one (in place).
+///
+/// # Errors
+/// As [`run`].
 pub fn run_with(
     kernel: &Kernel,
     buffers: &mut [Vec<u8>],
@@ -265,7 +272,7 @@ impl Machine<'_> {
     }
 
     fn expr(&self, expr: &Expr) -> Result<u64, InterpError> {
-        let checked = |r: Result<u64, String>| r.map_err(InterpError::Operator);
+        let checked = |r: Result<u64, OperatorError>| r.map_err(InterpError::Operator);
         match expr {
             Expr::Const(c) => Ok(c.bits),
             Expr::Load { buf, index } => {

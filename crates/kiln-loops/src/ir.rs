@@ -226,6 +226,35 @@ impl Kernel {
     }
 }
 
+impl Kernel {
+    /// The kernel without the names that only people read: equal for kernels that are the same but for names.
+    pub fn anonymous(&self) -> Kernel {
+        let mut key = self.clone();
+        key.name.clear();
+        key.params.iter_mut().for_each(|p| p.name.clear());
+        key
+    }
+}
+
+impl Loop {
+    /// True when an iteration holds nothing but definitions and stores.
+    pub fn is_straight_line(&self) -> bool {
+        self.body.iter().all(|s| matches!(s, Stmt::Let { .. } | Stmt::Store { .. }))
+    }
+}
+
+/// Calls `f` with every statement in order, with a loop or condition before what is inside of it.
+pub fn for_each_stmt<'k>(stmts: &'k [Stmt], f: &mut impl FnMut(&'k Stmt)) {
+    for s in stmts {
+        f(s);
+        match s {
+            Stmt::Let { .. } | Stmt::Store { .. } => {}
+            Stmt::Loop(l) => for_each_stmt(&l.body, f),
+            Stmt::If { then, .. } => for_each_stmt(then, f),
+        }
+    }
+}
+
 impl Index {
     /// A constant index.
     pub fn constant(offset: i64) -> Index {

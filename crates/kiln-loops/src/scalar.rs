@@ -4,6 +4,7 @@
 
 use kiln_ir::op::CompareDirection;
 use kiln_ir::{BinaryOp, DType, UnaryOp};
+use std::fmt;
 
 /// Keeps the low bits that a dtype has.
 pub fn truncate(dtype: DType, bits: u64) -> u64 {
@@ -51,9 +52,31 @@ macro_rules! float_min_max {
 float_min_max!(max32, min32, f32);
 float_min_max!(max64, min64, f64);
 
-/// `op(x)` for a basic operator, or why it cannot be done.
-pub fn unary(op: UnaryOp, t: DType, x: u64) -> Result<u64, String> {
-    let refuse = || Err(format!("{} on {t} is not a basic operator", op.name()));
+/// Why an operator cannot be evaluated.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OperatorError {
+    /// It is not basic on this type (see [`crate::math`]).
+    NotBasic(&'static str, DType),
+    /// The operands of this type are such that a machine may trap, or give anything.
+    Traps(&'static str, [i128; 2], DType, &'static str),
+}
+
+impl fmt::Display for OperatorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OperatorError::NotBasic(op, t) => write!(f, "{op} on {t} is not a basic operator"),
+            OperatorError::Traps(op, [a, b], t, what) => write!(f, "{op} of {a} and {b} ({t}) {what}"),
+        }
+    }
+}
+impl std::error::Error for OperatorError {}
+
+/// `op(x)` for a basic operator.
+///
+/// # Errors
+/// [`OperatorError::NotBasic`].
+pub fn unary(op: UnaryOp, t: DType, x: u64) -> Result<u64, OperatorError> {
+    let refuse = || Err(OperatorError::NotBasic(op.name(), t));
     if t == DType::Bool {
         return if op == UnaryOp::Not { Ok(x ^ 1) } else { refuse() };
     }
@@ -99,9 +122,9 @@ pub fn unary(op: UnaryOp, t: DType, x: u64) -> Result<u64, String> {
     }
 }
 
-fn int_binary(op: BinaryOp, t: DType, x: u64, y: u64) -> Result<u64, String> {
+fn int_binary(op: BinaryOp, t: DType, x: u64, y: u64) -> Result<u64, OperatorError> {
     let (a, b) = (t.decode_int(x), t.decode_int(y));
-    let trap = |what: &str| Err(format!("{} of {a} and {b} ({t}) {what}", op.name()));
+    let trap = |what| Err(OperatorError::Traps(op.name(), [a, b], t, what));
     let overflows = t.is_signed_int() && b == -1 && a == -(1i128 << (t.bits() - 1));
     let r = match op {
         BinaryOp::Add => a + b,
@@ -127,14 +150,17 @@ fn int_binary(op: BinaryOp, t: DType, x: u64, y: u64) -> Result<u64, String> {
             let sign = 64 - t.bits();
             i128::from(((x << sign) as i64 >> sign) >> y)
         }
-        BinaryOp::Power | BinaryOp::Atan2 => return Err(format!("{} on {t} is not a basic operator", op.name())),
+        BinaryOp::Power | BinaryOp::Atan2 => return Err(OperatorError::NotBasic(op.name(), t)),
     };
     Ok(truncate(t, r as u64))
 }
 
-/// `op(x, y)` for a basic operator; an error for a division that would trap and for a shift out of range.
-pub fn binary(op: BinaryOp, t: DType, x: u64, y: u64) -> Result<u64, String> {
-    let refuse = || Err(format!("{} on {t} is not a basic operator", op.name()));
+/// `op(x, y)` for a basic operator.
+///
+/// # Errors
+/// The operator is not basic on the type, a division would trap, or a shift is out of range.
+pub fn binary(op: BinaryOp, t: DType, x: u64, y: u64) -> Result<u64, OperatorError> {
+    let refuse = || Err(OperatorError::NotBasic(op.name(), t));
     match t {
         DType::Bool => Ok(match op {
             BinaryOp::And => x & y,

@@ -7,13 +7,17 @@
 //! Loads move and merge only when the kernel never stores to their buffer. Nothing moves out of an `If` or out of the parallel
 //! loop.
 
-use crate::ir::{AxisId, Buf, Const, Expr, Index, Kernel, Loop, LoopKind, Stmt, Var};
+use crate::ir::{AxisId, Buf, Const, Expr, Index, Kernel, Loop, LoopKind, Stmt, Var, for_each_stmt};
 use std::collections::{BTreeMap, HashMap};
 
 /// Simplifies a kernel that passes the verifier; it still does afterwards, and computes the same.
 pub fn simplify(kernel: &mut Kernel) {
     let mut stored = BTreeMap::new();
-    note_stores(&kernel.body, &mut stored);
+    for_each_stmt(&kernel.body, &mut |s| {
+        if let Stmt::Store { buf, .. } = s {
+            stored.insert(*buf, ());
+        }
+    });
     let body = std::mem::take(&mut kernel.body);
     let mut f = Forward {
         stored,
@@ -31,19 +35,6 @@ pub fn simplify(kernel: &mut Kernel) {
     let mut live = vec![false; kernel.vars.len()];
     while mark(&body, &mut live).again {}
     kernel.body = sweep(body, &live);
-}
-
-fn note_stores(stmts: &[Stmt], stored: &mut BTreeMap<Buf, ()>) {
-    for s in stmts {
-        match s {
-            Stmt::Let { .. } => {}
-            Stmt::Store { buf, .. } => {
-                stored.insert(*buf, ());
-            }
-            Stmt::Loop(l) => note_stores(&l.body, stored),
-            Stmt::If { then, .. } => note_stores(then, stored),
-        }
-    }
 }
 
 struct Scope {

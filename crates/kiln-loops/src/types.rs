@@ -1,7 +1,8 @@
 //! Types of expressions: which operand types an operator takes and what it gives.
 
-use crate::ir::{Buf, Expr, Kernel, Var};
+use crate::ir::{Buf, Const, Expr, Kernel, Var};
 use kiln_ir::{BinaryOp, DType, UnaryOp};
+use std::fmt;
 
 /// True for the dtypes that kernels compute with: bool, i8 to u64, f16, bf16, f32, f64. Type legalization rewrites the others.
 pub const fn is_loop_type(dtype: DType) -> bool {
@@ -141,70 +142,110 @@ pub fn expr_type(kernel: &Kernel, expr: &Expr) -> Option<DType> {
     }
 }
 
-/// The type of an expression, or what is wrong with its operand types. Index bounds are not looked at.
-pub fn check_expr(kernel: &Kernel, expr: &Expr) -> Result<DType, String> {
-    let ty = |v: Var| kernel.var_type(v).ok_or_else(|| format!("variable %{} is not declared", v.0));
-    let same = |what: &str, a: Var, b: Var| -> Result<DType, String> {
+/// What is wrong with the types of an expression.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TypeError {
+    /// The kernel declares no such variable.
+    NoVar(Var),
+    /// The kernel has no such buffer.
+    NoBuffer(Buf),
+    /// Operands that must be of one type are of these.
+    Mixed(&'static str, DType, DType),
+    /// The operator does not take operands of this type.
+    Refused(&'static str, DType),
+    /// A literal of f16 or bf16.
+    HalfLiteral(DType),
+    /// A literal with bits beyond its type.
+    LiteralBits(Const),
+    /// A dynamic part of an index that is not i64.
+    DynamicIndex(Var, DType),
+    /// The condition of a select that is not bool.
+    Condition(DType),
+    /// A bitcast between types of different width, or from or to bool.
+    Bitcast(DType, DType),
+}
+
+impl fmt::Display for TypeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TypeError::NoVar(v) => write!(f, "variable %{} is not declared", v.0),
+            TypeError::NoBuffer(buf) => write!(f, "{buf:?} does not exist"),
+            TypeError::Mixed(what, x, y) => write!(f, "{what} takes operands of one type, found {x} and {y}"),
+            TypeError::Refused("fma", t) => write!(f, "fma takes f32 or f64, found {t}"),
+            TypeError::Refused(what, t) => write!(f, "{what} does not take {t}"),
+            TypeError::HalfLiteral(t) => write!(f, "a literal of type {t} must be written as f32 and converted"),
+            TypeError::LiteralBits(c) => write!(f, "literal bits {:#x} do not fit {}", c.bits, c.dtype),
+            TypeError::DynamicIndex(v, t) => write!(f, "dynamic index %{} must be i64, found {t}", v.0),
+            TypeError::Condition(t) => write!(f, "select takes a bool condition, found {t}"),
+            TypeError::Bitcast(from, to) => write!(f, "bitcast from {from} to {to} changes the width or touches bool"),
+        }
+    }
+}
+impl std::error::Error for TypeError {}
+
+/// The type of an expression. Index bounds are not looked at.
+///
+/// # Errors
+/// What is wrong with its operand types.
+pub fn check_expr(kernel: &Kernel, expr: &Expr) -> Result<DType, TypeError> {
+    let ty = |v: Var| kernel.var_type(v).ok_or(TypeError::NoVar(v));
+    let same = |what: &'static str, a: Var, b: Var| -> Result<DType, TypeError> {
         let (x, y) = (ty(a)?, ty(b)?);
-        if x == y { Ok(x) } else { Err(format!("{what} takes operands of one type, found {x} and {y}")) }
+        if x == y { Ok(x) } else { Err(TypeError::Mixed(what, x, y)) }
     };
+    let accept = |what: &'static str, t: DType, accepts: bool| {
+        if accepts { Ok(t) } else { Err(TypeError::Refused(what, t)) }
+    };
+    let half = |t: DType| matches!(t, DType::F16 | DType::BF16);
     match expr {
+        Expr::Const(c) if half(c.dtype) => Err(TypeError::HalfLiteral(c.dtype)),
         Expr::Const(c) => {
-            if matches!(c.dtype, DType::F16 | DType::BF16) {
-                return Err(format!("a literal of type {} must be written as f32 and converted", c.dtype));
-            }
             let valid = match c.dtype {
                 DType::Bool => c.bits <= 1,
                 t => t.size() == 8 || c.bits >> t.bits() == 0,
             };
-            if valid { Ok(c.dtype) } else { Err(format!("literal bits {:#x} do not fit {}", c.bits, c.dtype)) }
+            if valid { Ok(c.dtype) } else { Err(TypeError::LiteralBits(*c)) }
         }
         Expr::Load { buf, index } => {
             for (v, _) in &index.dynamic {
                 if ty(*v)? != DType::I64 {
-                    return Err(format!("dynamic index %{} must be i64, found {}", v.0, ty(*v)?));
+                    return Err(TypeError::DynamicIndex(*v, ty(*v)?));
                 }
             }
-            kernel.buf_type(*buf).map(|b| b.0).ok_or_else(|| format!("{buf:?} does not exist"))
+            kernel.buf_type(*buf).map(|b| b.0).ok_or(TypeError::NoBuffer(*buf))
         }
         Expr::Axis(_) => Ok(DType::I64),
         Expr::Unary(op, a) => {
             let t = ty(*a)?;
-            if unary_accepts(*op, t) {
-                Ok(unary_result(*op, t))
-            } else {
-                Err(format!("{} does not take {t}", op.name()))
-            }
+            accept(op.name(), t, unary_accepts(*op, t)).map(|t| unary_result(*op, t))
         }
         Expr::Binary(op, a, b) => {
             let t = same(op.name(), *a, *b)?;
-            if binary_accepts(*op, t) { Ok(t) } else { Err(format!("{} does not take {t}", op.name())) }
+            accept(op.name(), t, binary_accepts(*op, t))
         }
-        Expr::Compare(_, a, b) => match same("compare", *a, *b)? {
-            t @ (DType::F16 | DType::BF16) => Err(format!("compare does not take {t}")),
-            _ => Ok(DType::Bool),
-        },
+        Expr::Compare(_, a, b) => {
+            let t = same("compare", *a, *b)?;
+            accept("compare", t, !half(t)).map(|_| DType::Bool)
+        }
         Expr::Select(p, a, b) => {
             if ty(*p)? != DType::Bool {
-                return Err(format!("select takes a bool condition, found {}", ty(*p)?));
+                return Err(TypeError::Condition(ty(*p)?));
             }
-            match same("select", *a, *b)? {
-                t @ (DType::F16 | DType::BF16) => Err(format!("select does not take {t}")),
-                t => Ok(t),
-            }
+            let t = same("select", *a, *b)?;
+            accept("select", t, !half(t))
         }
         Expr::Convert(t, a) => ty(*a).map(|_| *t),
         Expr::Bitcast(t, a) => {
             let from = ty(*a)?;
             if from.size() != t.size() || from == DType::Bool || *t == DType::Bool {
-                return Err(format!("bitcast from {from} to {t} changes the width or touches bool"));
+                return Err(TypeError::Bitcast(from, *t));
             }
             Ok(*t)
         }
         Expr::Fma(a, b, c) => {
             let t = same("fma", *a, *b)?;
             same("fma", *a, *c)?;
-            if is_f32_or_f64(t) { Ok(t) } else { Err(format!("fma takes f32 or f64, found {t}")) }
+            accept("fma", t, is_f32_or_f64(t))
         }
     }
 }

@@ -62,11 +62,14 @@ struct Verifier<'k> {
     loops: Vec<Open>,
     /// Variables defined in the open scopes, and where each scope starts in it.
     defined: Vec<Var>,
-    lanes: Option<Lanes>,
+    lanes: Option<Lanes<'k>>,
     errors: Vec<VerifyError>,
 }
 
-/// Checks every rule; all violations in program order.
+/// Checks every rule.
+///
+/// # Errors
+/// All violations in program order.
 pub fn verify(kernel: &Kernel) -> Result<(), Vec<VerifyError>> {
     let mut v = Verifier {
         kernel,

@@ -1,6 +1,7 @@
 //! The table of kernels: equal kernels (but for names) are one.
 
-use kiln_loops::{Kernel, analysis, simplify};
+use kiln_ir::{Diagnostic, Diagnostics};
+use kiln_loops::{Kernel, Verified, analysis, simplify};
 use kiln_program::KernelInfo;
 use std::collections::HashMap;
 
@@ -13,7 +14,7 @@ const OPS_PER_NS: f64 = 8.0;
 /// Kernels so far.
 #[derive(Default)]
 pub(crate) struct KernelTable {
-    pub(crate) kernels: Vec<Kernel>,
+    pub(crate) kernels: Vec<Verified<Kernel>>,
     pub(crate) infos: Vec<KernelInfo>,
     /// Operators that each kernel computes.
     pub(crate) operators: Vec<Vec<String>>,
@@ -22,27 +23,26 @@ pub(crate) struct KernelTable {
 
 impl KernelTable {
     /// The index of a kernel of these operators, adding it if no equal one is there.
-    pub(crate) fn add(&mut self, mut kernel: Kernel, operators: &[String]) -> u32 {
+    ///
+    /// # Errors
+    /// The kernel breaks a rule of the loop IR: a defect of the emission.
+    pub(crate) fn add(&mut self, mut kernel: Kernel, operators: &[String]) -> Result<u32, Diagnostics> {
         simplify::simplify(&mut kernel);
-        let key = anonymous(&kernel);
+        let key = kernel.anonymous();
         if let Some(&index) = self.known.get(&key) {
-            return index;
+            return Ok(index);
         }
+        let kernel = Verified::new(kernel).map_err(|errors| {
+            let what: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            Diagnostics::from(Diagnostic::new("lower.kernel", format!("the compiler is wrong: {}", what.join("; "))))
+        })?;
         let index = self.kernels.len() as u32;
         self.infos.push(info(&kernel));
         self.operators.push(operators.to_vec());
         self.kernels.push(kernel);
         self.known.insert(key, index);
-        index
+        Ok(index)
     }
-}
-
-/// The kernel without the names that only people read.
-fn anonymous(kernel: &Kernel) -> Kernel {
-    let mut key = kernel.clone();
-    key.name.clear();
-    key.params.iter_mut().for_each(|p| p.name.clear());
-    key
 }
 
 fn info(kernel: &Kernel) -> KernelInfo {
@@ -60,5 +60,41 @@ fn info(kernel: &Kernel) -> KernelInfo {
         grain: grain.clamp(1, extent.max(1)),
         bytes_moved,
         flops,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kiln_loops::text::parse;
+
+    const NEGATE: &str = "kernel \"first\" {
+  param p0 \"x\": f32[4] read
+  param p1 \"y\": f32[4] write
+  axes 1
+  vector i0 < 4 {
+    %0: f32 = load p0[i0]
+    %1: f32 = negate %0
+    store p1[i0] = %1
+  }
+}";
+
+    #[test]
+    fn equal_kernels_are_one() {
+        let mut table = KernelTable::default();
+        let mut add =
+            |text: &str| table.add(parse(text).expect("a kernel"), &["negate".to_owned()]).expect("it is well formed");
+        assert_eq!(add(NEGATE), 0);
+        assert_eq!(add(&NEGATE.replace("first", "another name").replace("\"x\"", "\"z\"")), 0);
+        assert_eq!(add(&NEGATE.replace("negate", "abs")), 1);
+        assert_eq!(table.kernels.len(), 2);
+        assert_eq!(table.kernels[0].name, "first");
+    }
+
+    #[test]
+    fn malformed_kernels_are_refused() {
+        let kernel = parse(&NEGATE.replace("f32[4] read", "f32[3] read")).expect("a kernel");
+        let error = KernelTable::default().add(kernel, &[]).expect_err("it reads beyond the end");
+        assert!(error.to_string().contains("reaches from 0 to 3"), "{error}");
     }
 }

@@ -14,7 +14,7 @@ mod region;
 
 use kiln_ir::dim::DimEnv;
 use kiln_ir::{Diagnostic, Diagnostics, Func, InputKind, OutputKind};
-use kiln_loops::Kernel;
+use kiln_loops::{Kernel, Verified};
 use kiln_plan::fusion::FusionOptions;
 use kiln_program::{Blob, Program, Signature, Slot};
 
@@ -41,7 +41,7 @@ pub struct Lowered {
     /// Contents of the program's constants slot.
     pub constants: Blob,
     /// The kernels, in the order of `program.kernels`.
-    pub kernels: Vec<Kernel>,
+    pub kernels: Vec<Verified<Kernel>>,
     /// For each kernel the operators that it computes, in the order of the graph. (Equal kernels are one; it is listed with the
     /// operators that it was first made for.)
     pub fused: Vec<Vec<String>>,

@@ -131,7 +131,7 @@ impl Region<'_> {
                     Operand::Temp(t) => temps[t as usize],
                 })
                 .collect();
-            let kernel = ctx.kernels.add(launch.kernel, &operators);
+            let kernel = ctx.kernels.add(launch.kernel, &operators)?;
             self.steps.push(Step::Launch { kernel, args });
         }
         Ok(())

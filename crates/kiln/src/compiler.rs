@@ -254,7 +254,7 @@ impl Compiler {
 /// Writes the program and its kernels beside the graph dumps.
 fn dump(dir: &std::path::Path, lowered: &Lowered) -> std::io::Result<()> {
     std::fs::create_dir_all(dir)?;
-    let kernels: Vec<String> = lowered.kernels.iter().map(kiln_loops::text::print).collect();
+    let kernels: Vec<String> = lowered.kernels.iter().map(|k| kiln_loops::text::print(k)).collect();
     let name = &lowered.program.name;
     std::fs::write(dir.join(format!("{name}.kernels.txt")), kernels.join("\n"))?;
     std::fs::write(dir.join(format!("{name}.program.txt")), lowered.program.to_string())

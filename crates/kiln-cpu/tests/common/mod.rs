@@ -1,9 +1,9 @@
 //! Running a kernel compiled and interpreted on the same data.
 #![allow(dead_code)] // Each test binary uses a part.
 
-use kiln_cpu::{CpuOptions, HostCode, compile_kernels, jit};
+use kiln_cpu::{CpuOptions, HostCode, NativeCode, compile_kernels, jit};
 use kiln_ir::DType;
-use kiln_loops::{Access, Kernel};
+use kiln_loops::{Access, Kernel, Verified};
 pub use kiln_testing::Rng;
 
 fn f64_of(rng: &mut Rng) -> f64 {
@@ -50,10 +50,22 @@ pub fn options() -> CpuOptions {
     CpuOptions { verify: true, ..CpuOptions::default() }
 }
 
+/// The kernels as code generators take them.
+pub fn verified(kernels: &[Kernel]) -> Vec<Verified<Kernel>> {
+    let checked = kernels.iter().map(|k| Verified::new(k.clone()));
+    checked.map(|k| k.unwrap_or_else(|errors| panic!("{}", errors[0]))).collect()
+}
+
 /// Runs kernels compiled together over `[0, extent)` of each, in `pieces` pieces.
 pub fn run_compiled(kernels: &[Kernel], buffers: &mut [Vec<Vec<u8>>], pieces: u64, options: &CpuOptions) {
-    let (code, _) = compile_kernels(kernels, options).expect("compiles");
-    let code = jit(&code).expect("maps");
+    let kernels = verified(kernels);
+    let (code, _) = compile_kernels(&kernels, options).expect("compiles");
+    run_code(&code, &kernels, buffers, pieces);
+}
+
+/// Runs the kernels of a code object over `[0, extent)` of each, in `pieces` pieces.
+pub fn run_code(code: &NativeCode, kernels: &[Verified<Kernel>], buffers: &mut [Vec<Vec<u8>>], pieces: u64) {
+    let code = jit(code).expect("maps");
     for ((kernel, buffers), function) in kernels.iter().zip(buffers).zip(code.kernels()) {
         let pointers: Vec<*mut u8> = buffers.iter_mut().map(|b| b.as_mut_ptr()).collect();
         let extent = kernel.parallel_extent();

@@ -1,27 +1,45 @@
 //! What differs between the lanes of a loop that runs in lanes.
 
-use crate::ir::{AxisId, Carry, Expr, Index, Kernel, Loop, Stmt, Var};
+use crate::ir::{AxisId, Carry, Expr, Index, Kernel, Loop, LoopKind, Stmt, Var};
 
-/// Which variables differ between the lanes of one vector loop. What is not defined in its body is uniform.
-pub struct Lanes {
+/// Which variables differ between the lanes of one loop, and what running it in lanes takes. What is not defined in its body is
+/// uniform. The verifier and [`super::VectorPlan`] read it.
+pub struct Lanes<'k> {
+    kernel: &'k Kernel,
     axis: AxisId,
     varying: Vec<bool>,
     /// A carried value turned out to vary after what it flows into was looked at.
     again: bool,
+    /// No lane does what the others do not, and no two store to one place.
+    pub(super) possible: bool,
+    /// Definitions and stores that work on lanes.
+    pub(super) weight: usize,
+    /// How many of the definitions have 64-bit lanes.
+    pub(super) wide: usize,
+    /// There is a loop inside.
+    pub(super) nested: bool,
+    /// What the body defines, in order.
+    pub(super) defined: Vec<Var>,
 }
 
-impl Lanes {
-    /// For a loop with this axis of whose body nothing is known: variables count as uniform.
-    pub fn new(kernel: &Kernel, axis: AxisId) -> Lanes {
-        Lanes { axis, varying: vec![false; kernel.vars.len()], again: false }
-    }
-
-    /// For a vector loop, with its whole body known.
-    pub fn of(kernel: &Kernel, l: &Loop) -> Lanes {
-        let mut lanes = Lanes::new(kernel, l.axis);
-        lanes.block(&l.body);
-        // Each time at least one more carried value varies.
+impl<'k> Lanes<'k> {
+    /// For a loop run in lanes.
+    pub fn of(kernel: &'k Kernel, l: &Loop) -> Lanes<'k> {
+        let mut lanes = Lanes {
+            kernel,
+            axis: l.axis,
+            varying: vec![false; kernel.vars.len()],
+            again: true,
+            possible: true,
+            weight: 0,
+            wide: 0,
+            nested: false,
+            defined: vec![],
+        };
+        // Once more whenever a carried value turned out to vary; each time at least one more of them.
         while std::mem::take(&mut lanes.again) {
+            (lanes.weight, lanes.wide) = (0, 0);
+            lanes.defined.clear();
             lanes.block(&l.body);
         }
         lanes
@@ -30,19 +48,32 @@ impl Lanes {
     fn block(&mut self, stmts: &[Stmt]) {
         for s in stmts {
             match s {
-                Stmt::Let { var, expr } => self.define(*var, expr),
-                Stmt::Store { .. } => {}
-                Stmt::If { then, .. } => self.block(then),
-                Stmt::Loop(l) => {
-                    for c in &l.carried {
-                        self.set(c.param, self.varies(c.param) || self.varies(c.init));
-                    }
-                    self.block(&l.body);
-                    l.reductions.iter().for_each(|r| self.set(r.result, self.varies(r.init) || self.varies(r.value)));
-                    l.carried.iter().for_each(|c| self.carry(c));
+                Stmt::Let { var, expr } => self.define(*var, self.expr_varies(expr)),
+                Stmt::Store { index, value, .. } => {
+                    self.weight += 1;
+                    // One place for differing values: the order of the lanes would matter.
+                    self.possible &= self.index_varies(index) || !self.varies(*value);
                 }
+                Stmt::If { cond, then } => {
+                    self.possible &= !self.varies(*cond);
+                    self.block(then);
+                }
+                Stmt::Loop(l) => self.inner_loop(l),
             }
         }
+    }
+
+    fn inner_loop(&mut self, l: &Loop) {
+        self.nested = true;
+        self.possible &= l.kind != LoopKind::Parallel;
+        for c in &l.carried {
+            self.define(c.param, self.varies(c.param) || self.varies(c.init));
+        }
+        self.block(&l.body);
+        for r in &l.reductions {
+            self.define(r.result, self.varies(r.init) || self.varies(r.value));
+        }
+        l.carried.iter().for_each(|c| self.carry(c));
     }
 
     fn carry(&mut self, c: &Carry) {
@@ -50,7 +81,7 @@ impl Lanes {
             self.set(c.param, true);
             self.again = true;
         }
-        self.set(c.result, self.varies(c.param));
+        self.define(c.result, self.varies(c.param));
     }
 
     /// True when the variable may differ between lanes.
@@ -60,29 +91,31 @@ impl Lanes {
 
     /// True when an element index may differ between lanes.
     pub fn index_varies(&self, index: &Index) -> bool {
-        index.stride(self.axis) != 0 || index.dynamic.iter().any(|d| self.varies(d.0))
+        self.pattern(index) != Pattern::Uniform
     }
 
     /// How consecutive lanes reach memory through an index.
     pub fn pattern(&self, index: &Index) -> Pattern {
-        if index.dynamic.iter().any(|d| self.varies(d.0)) {
-            return Pattern::Gather;
-        }
-        match index.stride(self.axis) {
-            0 => Pattern::Uniform,
-            1 => Pattern::Contiguous,
-            k => Pattern::Strided(k),
-        }
+        Pattern::of(self.axis, index, |v| self.varies(v))
     }
 
-    fn define(&mut self, var: Var, expr: &Expr) {
+    fn expr_varies(&self, expr: &Expr) -> bool {
         let mut varies = match expr {
             Expr::Axis(a) => *a == self.axis,
-            Expr::Load { index, .. } => self.index_varies(index),
+            Expr::Load { index, .. } => index.stride(self.axis) != 0,
             _ => false,
         };
         expr.for_each_operand(|v| varies |= self.varies(v));
+        varies
+    }
+
+    fn define(&mut self, var: Var, varies: bool) {
         self.set(var, varies);
+        if varies {
+            self.weight += 1;
+            self.wide += usize::from(self.kernel.var_type(var).is_some_and(|t| t.size() == 8));
+        }
+        self.defined.push(var);
     }
 
     fn set(&mut self, var: Var, varies: bool) {
@@ -92,7 +125,7 @@ impl Lanes {
     }
 }
 
-/// How consecutive lanes (or iterations of the innermost loop) reach memory.
+/// How consecutive lanes reach memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Pattern {
     /// The same element.
@@ -103,4 +136,18 @@ pub enum Pattern {
     Strided(i64),
     /// Any element.
     Gather,
+}
+
+impl Pattern {
+    /// For lanes along `axis`, given which variables differ between them.
+    pub fn of(axis: AxisId, index: &Index, varies: impl Fn(Var) -> bool) -> Pattern {
+        if index.dynamic.iter().any(|d| varies(d.0)) {
+            return Pattern::Gather;
+        }
+        match index.stride(axis) {
+            0 => Pattern::Uniform,
+            1 => Pattern::Contiguous,
+            k => Pattern::Strided(k),
+        }
+    }
 }

@@ -39,7 +39,6 @@ mod special;
 mod trig;
 
 use crate::ir::{Expr, Kernel, Loop, Stmt, Var};
-use crate::types::expr_type;
 use kiln_ir::op::Reducer;
 use kiln_ir::{BinaryOp, DType, UnaryOp};
 use seq::{F32, F64, Format, Seq};
@@ -130,29 +129,6 @@ pub fn expand_with(kernel: &mut Kernel, options: MathOptions) {
     let body = x.block(body);
     kernel.body = body;
     kernel.vars = vars;
-}
-
-/// Appends to `out` the basic statements that compute `expr` (well typed in `kernel`), and gives the variable of its value.
-pub fn expand_expr(kernel: &mut Kernel, out: &mut Vec<Stmt>, expr: Expr, options: MathOptions) -> Option<Var> {
-    let dtype = expr_type(kernel, &expr)?;
-    let mut seq = Seq {
-        vars: &mut kernel.vars,
-        out: std::mem::take(out),
-        options,
-        consts: vec![BTreeMap::new()],
-        known: BTreeMap::new(),
-    };
-    let result = match rewrite(&mut seq, &expr) {
-        Some(v) => v,
-        None => {
-            seq.vars.push(dtype);
-            let var = Var(seq.vars.len() as u32 - 1);
-            seq.out.push(Stmt::Let { var, expr });
-            var
-        }
-    };
-    *out = seq.out;
-    Some(result)
 }
 
 struct Expander<'a> {

@@ -21,6 +21,9 @@ struct Parser {
 type Result<T> = std::result::Result<T, ParseError>;
 
 /// The kernel of a text. Whether it makes sense is the verifier's question.
+///
+/// # Errors
+/// The first place that does not follow the syntax.
 pub fn parse(text: &str) -> Result<Kernel> {
     let mut p = Parser { tokens: tokens(text)?, at: 0, vars: vec![], depth: 0 };
     let mut k = Kernel::default();

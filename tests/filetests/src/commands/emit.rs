@@ -4,7 +4,8 @@ use super::name;
 use crate::file::{Command, TestFile};
 use crate::{Outcome, Problem};
 use kiln_gpu::PtxTarget;
-use kiln_loops::Kernel;
+use kiln_loops::verify::VerifyError;
+use kiln_loops::{Kernel, Verified};
 
 pub(super) fn run(command: &Command, file: &TestFile) -> Result<Outcome, String> {
     let target = command.argument.as_str();
@@ -14,6 +15,7 @@ pub(super) fn run(command: &Command, file: &TestFile) -> Result<Outcome, String>
     };
     let refused = |e: kiln_gpu::PtxError| vec![Problem { line: 0, text: e.to_string() }];
     Ok(kernel(file).and_then(|k| {
+        let k = Verified::new(k).map_err(invalid)?;
         let (text, lowered) = kiln_gpu::module(std::slice::from_ref(&k), &PtxTarget { sm }).map_err(refused)?;
         let shape = lowered[0].launch;
         let launch =

@@ -4,11 +4,12 @@
 use std::collections::HashMap;
 
 use cranelift_codegen::ir::{InstBuilder, Value, types};
+use kiln_loops::analysis::Pattern;
 use kiln_loops::{AxisId, Buf, Expr, Index, Stmt, Var};
 use smallvec::SmallVec;
 
 use super::core::{AxisValue, Emit, Mode};
-use crate::error::{Fault, invalid};
+use crate::error::{Fault, broken};
 use kiln_ir::DType;
 
 /// A running quantity in an address.
@@ -62,14 +63,10 @@ pub(super) struct Address {
 
 impl Emit<'_> {
     /// The dtype of a buffer's elements.
-    pub(super) fn buffer_dtype(&self, buf: Buf) -> Result<DType, Fault> {
-        let found = match buf {
-            Buf::Param(i) => self.kernel.params.get(i as usize).map(|p| p.dtype),
-            Buf::Local(i) => self.kernel.locals.get(i as usize).map(|l| l.dtype),
-        };
-        match found {
-            Some(d) => Ok(d),
-            None => invalid(format!("there is no buffer {buf:?}")),
+    pub(super) fn buffer_dtype(&self, buf: Buf) -> DType {
+        match buf {
+            Buf::Param(i) => self.kernel.params[i as usize].dtype,
+            Buf::Local(i) => self.kernel.locals[i as usize].dtype,
         }
     }
 
@@ -99,16 +96,14 @@ impl Emit<'_> {
     /// Splits an index into running terms of loops around `depth` and the constant rest, in bytes. Terms that have no value
     /// yet (inner loops, variables defined later) are left out.
     fn parts(&mut self, buf: Buf, index: &Index, depth: u32) -> Result<(Parts, i64), Fault> {
-        let size = self.buffer_dtype(buf)?.size() as i64;
-        let overflow = || Fault::Invalid("an index overflows".to_owned());
+        let size = self.buffer_dtype(buf).size() as i64;
+        let overflow = || Fault::Unsupported("an index of more than 63 bits".to_owned());
         let scale = |v: i64| v.checked_mul(size).ok_or_else(overflow);
         let whole = depth == u32::MAX;
         let mut offset = scale(index.offset)?;
         let mut parts = Parts::new();
         for &(axis, stride) in &index.terms {
-            let Some(&(value, axis_depth)) = self.axes.get(axis.0 as usize) else {
-                return invalid(format!("there is no axis {}", axis.0));
-            };
+            let (value, axis_depth) = self.axes[axis.0 as usize];
             match value {
                 AxisValue::Known(v) => {
                     let term = v.checked_mul(scale(stride)?).ok_or_else(overflow)?;
@@ -116,14 +111,11 @@ impl Emit<'_> {
                 }
                 AxisValue::Running(_) if axis_depth < depth => parts.push((Part::Axis(axis), scale(stride)?)),
                 AxisValue::Running(_) => {}
-                AxisValue::Unset if whole => return invalid(format!("axis {} is used outside of its loop", axis.0)),
+                AxisValue::Unset if whole => return broken(format!("axis {} is used outside of its loop", axis.0)),
                 AxisValue::Unset => {}
             }
         }
         for &(var, factor) in &index.dynamic {
-            if self.dtype(var)? != DType::I64 {
-                return invalid(format!("variable {} in an index is not i64", var.0));
-            }
             if let Some(c) = self.literal(var) {
                 let term = (c.bits as i64).checked_mul(scale(factor)?).ok_or_else(overflow)?;
                 offset = offset.checked_add(term).ok_or_else(overflow)?;
@@ -146,7 +138,7 @@ impl Emit<'_> {
 
     fn pointer(&mut self, buf: Buf, parts: Parts) -> Result<Value, Fault> {
         if parts.is_empty() {
-            return self.base(buf);
+            return Ok(self.base(buf));
         }
         let key = Key::Pointer(buf, parts.clone());
         if let Some(&v) = self.pointers.known.get(&key) {
@@ -185,7 +177,7 @@ impl Emit<'_> {
         let value = match part {
             Part::Axis(a) => match self.axes[a.0 as usize].0 {
                 AxisValue::Running(v) => v,
-                AxisValue::Known(_) | AxisValue::Unset => return invalid("an axis without a register"),
+                AxisValue::Known(_) | AxisValue::Unset => return broken("an axis without a register"),
             },
             Part::Var(v) => self.scalar(v)?,
         };
@@ -210,16 +202,10 @@ impl Emit<'_> {
         }
     }
 
-    fn base(&mut self, buf: Buf) -> Result<Value, Fault> {
+    fn base(&mut self, buf: Buf) -> Value {
         match buf {
-            Buf::Param(i) => match self.params.get(i as usize) {
-                Some(&v) => Ok(v),
-                None => invalid(format!("there is no buffer {buf:?}")),
-            },
-            Buf::Local(i) => match self.locals.get(i as usize) {
-                Some(&slot) => Ok(self.b.ins().stack_addr(types::I64, slot, 0)),
-                None => invalid(format!("there is no buffer {buf:?}")),
-            },
+            Buf::Param(i) => self.params[i as usize],
+            Buf::Local(i) => self.b.ins().stack_addr(types::I64, self.locals[i as usize], 0),
         }
     }
 
@@ -232,12 +218,11 @@ impl Emit<'_> {
         }
     }
 
-    /// Elements between neighbouring lanes: `None` when a variable that differs between lanes takes part.
-    pub(super) fn lane_stride(&self, index: &Index) -> Option<i64> {
-        let Mode::Lanes { axis, .. } = self.mode else { return Some(0) };
-        match index.dynamic.iter().any(|d| self.in_lanes(d.0)) {
-            true => None,
-            false => Some(index.stride(axis)),
+    /// How the lanes reach memory at present.
+    pub(super) fn pattern(&self, index: &Index) -> Pattern {
+        match self.mode {
+            Mode::Lanes { axis, .. } => self.plan.pattern(axis, index),
+            Mode::Scalar => Pattern::Uniform,
         }
     }
 }

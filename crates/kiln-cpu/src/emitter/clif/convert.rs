@@ -79,7 +79,7 @@ impl Emit<'_> {
 
     /// A variable that differs between lanes to another dtype.
     pub(super) fn convert_lanes(&mut self, to: DType, x: Var) -> Result<Regs, Fault> {
-        let from = self.dtype(x)?;
+        let from = self.dtype(x);
         if to == from {
             return self.lanes(x);
         }

@@ -9,13 +9,13 @@ use cranelift_codegen::ir::{
 };
 use cranelift_frontend::FunctionBuilder;
 use kiln_ir::DType;
+use kiln_loops::analysis::{BodyCall, VectorPlan};
 use kiln_loops::{AxisId, Const, Kernel, Var};
 use smallvec::SmallVec;
 
 use super::address::Pointers;
-use super::plan::Plan;
 use super::{LANES, MAX_LOCAL_BYTES};
-use crate::error::{Fault, invalid, unsupported};
+use crate::error::{Fault, broken, unsupported};
 use crate::target::Machine;
 
 /// Registers of one variable in lane order.
@@ -67,7 +67,9 @@ pub(super) enum Mode {
 pub(super) struct Emit<'a> {
     pub(super) b: FunctionBuilder<'a>,
     pub(super) kernel: &'a Kernel,
-    pub(super) plan: &'a Plan,
+    pub(super) plan: &'a VectorPlan,
+    /// Loops whose work other code does.
+    pub(super) calls: &'a [BodyCall],
     pub(super) machine: &'a Machine,
     pub(super) vars: Vec<Slot>,
     pub(super) axes: Vec<(AxisValue, u32)>,
@@ -132,7 +134,8 @@ impl<'a> Emit<'a> {
     pub(super) fn new(
         b: FunctionBuilder<'a>,
         kernel: &'a Kernel,
-        plan: &'a Plan,
+        plan: &'a VectorPlan,
+        calls: &'a [BodyCall],
         machine: &'a Machine,
     ) -> Result<Emit<'a>, Fault> {
         let local_bytes =
@@ -144,6 +147,7 @@ impl<'a> Emit<'a> {
             b,
             kernel,
             plan,
+            calls,
             machine,
             vars: vec![Slot::default(); kernel.vars.len()],
             axes: vec![(AxisValue::Unset, 0); kernel.axes as usize],
@@ -196,21 +200,18 @@ impl<'a> Emit<'a> {
     }
 
     /// The dtype of a variable.
-    pub(super) fn dtype(&self, var: Var) -> Result<DType, Fault> {
-        match self.kernel.vars.get(var.0 as usize) {
-            Some(d) => Ok(*d),
-            None => invalid(format!("variable {} has no dtype", var.0)),
-        }
+    pub(super) fn dtype(&self, var: Var) -> DType {
+        self.kernel.vars[var.0 as usize]
     }
 
     /// The literal that a variable is, if it is one.
     pub(super) fn literal(&self, var: Var) -> Option<Const> {
-        self.plan.literals.get(var.0 as usize).copied().flatten()
+        self.plan.literal(var)
     }
 
     /// Whether the variable has a value per lane at present.
     pub(super) fn in_lanes(&self, var: Var) -> bool {
-        self.mode != Mode::Scalar && self.plan.varying[var.0 as usize]
+        self.mode != Mode::Scalar && self.plan.varies(var)
     }
 
     /// Groups of lanes at present.
@@ -238,13 +239,13 @@ impl<'a> Emit<'a> {
         }
         match self.vars.get(var.0 as usize).and_then(|s| s.scalar) {
             Some(v) => Ok(v),
-            None => invalid(format!("variable {} is used where it has no value", var.0)),
+            None => broken(format!("variable {} is used where it has no value", var.0)),
         }
     }
 
     /// The registers of a variable, spread over the lanes if it is equal in all of them.
     pub(super) fn lanes(&mut self, var: Var) -> Result<Regs, Fault> {
-        let dtype = self.dtype(var)?;
+        let dtype = self.dtype(var);
         let count = self.register_count(dtype);
         if let Some(c) = self.literal(var) {
             let v = self.lit(Form::Vector, c.dtype, c.bits);
@@ -282,8 +283,8 @@ impl<'a> Emit<'a> {
 
     /// Records the value of a variable that is equal in all lanes.
     pub(super) fn define_scalar(&mut self, var: Var, value: Value) -> Result<(), Fault> {
-        let dtype = self.dtype(var)?;
-        let splat = match self.mode != Mode::Scalar && self.plan.splat[var.0 as usize] {
+        let dtype = self.dtype(var);
+        let splat = match self.mode != Mode::Scalar && self.plan.splat(var) {
             true => Some(self.spread(dtype, value)),
             false => None,
         };

@@ -62,7 +62,7 @@ impl<'a> Emit<'a> {
     ) -> Result<Regs, Fault> {
         let mut sources = Vec::new();
         for &var in operands {
-            let dtype = self.dtype(var)?;
+            let dtype = self.dtype(var);
             let regs = if self.in_lanes(var) { self.lanes(var)? } else { Regs::from_slice(&[self.scalar(var)?]) };
             sources.push((dtype, self.in_lanes(var), regs));
         }
@@ -124,7 +124,7 @@ impl<'a> Emit<'a> {
             return self.b.ins().select(mask, x, y);
         }
         let ty = self.type_of(x);
-        if !self.machine.x64 {
+        if !self.machine.cpu.x64 {
             let mask = self.cast(ty, mask);
             return self.b.ins().bitselect(mask, x, y);
         }

@@ -4,13 +4,13 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 use kiln_ir::DType;
 use kiln_ir::op::Reducer;
-use kiln_loops::{AxisId, Carry, Loop, LoopKind, Reduction, Stmt, Var};
+use kiln_loops::analysis::VectorLoop;
+use kiln_loops::{AxisId, Loop, LoopKind, Reduction, Stmt, Var};
 use smallvec::SmallVec;
 
 use super::LANES;
 use super::core::{AxisValue, Emit, Form, Mode, is_wide};
-use super::plan::VectorPlan;
-use crate::error::{Fault, invalid};
+use crate::error::{Fault, broken, unsupported};
 
 /// Serial loops of at most so many iterations are written out when the code stays below [`UNROLL_STATEMENTS`].
 const UNROLL_ITERATIONS: u64 = 4;
@@ -37,10 +37,7 @@ impl<'a> Emit<'a> {
         if l.kind != LoopKind::Parallel {
             return self.body(&kernel.body);
         }
-        if !l.reductions.is_empty() || !l.carried.is_empty() {
-            return invalid("a parallel loop has reductions or carries values");
-        }
-        match self.plan.vector.get(&l.axis) {
+        match self.plan.in_lanes(l.axis) {
             Some(plan) => self.vector_loop(l, plan, Span::Running(start, end)),
             None => {
                 let mut body = |emit: &mut Emit<'a>, _: &[Value]| emit.body(&l.body).map(|()| Vec::new());
@@ -51,21 +48,19 @@ impl<'a> Emit<'a> {
 
     /// A loop that is a statement.
     pub(super) fn loop_stmt(&mut self, l: &'a Loop) -> Result<(), Fault> {
-        let extent = match i64::try_from(l.extent) {
-            Ok(extent) => extent,
-            Err(_) => return invalid(format!("loop extent {}", l.extent)),
-        };
-        if l.kind == LoopKind::Parallel {
-            return invalid("a parallel loop is not the kernel's only statement");
-        }
         if self.mode == Mode::Scalar
-            && let Some(plan) = self.plan.vector.get(&l.axis)
+            && let Some(body) = self.calls.iter().position(|c| c.axis == l.axis)
+        {
+            return self.call_body(body);
+        }
+        let Ok(extent) = i64::try_from(l.extent) else { return unsupported(format!("loop extent {}", l.extent)) };
+        if self.mode == Mode::Scalar
+            && let Some(plan) = self.plan.in_lanes(l.axis)
         {
             return self.vector_loop(l, plan, Span::Known(0, extent));
         }
         let mut carried = Vec::new();
         for r in &l.reductions {
-            self.check_reduction(r)?;
             match self.in_lanes(r.result) {
                 true => carried.extend(self.lanes(r.init)?),
                 false => carried.push(self.scalar(r.init)?),
@@ -73,7 +68,6 @@ impl<'a> Emit<'a> {
         }
         let folded = carried.len();
         for c in &l.carried {
-            self.check_carry(c)?;
             match self.in_lanes(c.result) {
                 true => carried.extend(self.lanes(c.init)?),
                 false => carried.push(self.scalar(c.init)?),
@@ -105,7 +99,7 @@ impl<'a> Emit<'a> {
         let mut rest = values;
         for var in vars {
             let in_lanes = self.in_lanes(var);
-            let count = if in_lanes { self.register_count(self.dtype(var)?) } else { 1 };
+            let count = if in_lanes { self.register_count(self.dtype(var)) } else { 1 };
             let (own, others) = rest.split_at(count);
             rest = others;
             match in_lanes {
@@ -116,27 +110,11 @@ impl<'a> Emit<'a> {
         Ok(())
     }
 
-    fn check_carry(&self, c: &Carry) -> Result<(), Fault> {
-        let dtype = self.dtype(c.param)?;
-        if [c.init, c.next, c.result].iter().any(|&v| self.dtype(v).ok() != Some(dtype)) {
-            return invalid(format!("carried variable {} mixes dtypes", c.param.0));
-        }
-        Ok(())
-    }
-
-    fn check_reduction(&self, r: &Reduction) -> Result<DType, Fault> {
-        let dtype = self.dtype(r.result)?;
-        if self.dtype(r.init)? != dtype || self.dtype(r.value)? != dtype {
-            return invalid(format!("reduction into variable {} mixes dtypes", r.result.0));
-        }
-        Ok(dtype)
-    }
-
     /// Combines the values of this iteration with what was carried.
     fn fold_in(&mut self, reductions: &[Reduction], carried: &[Value]) -> Result<Vec<Value>, Fault> {
         let mut next = Vec::with_capacity(carried.len());
         for r in reductions {
-            let dtype = self.dtype(r.value)?;
+            let dtype = self.dtype(r.value);
             // In the vectorized loop itself the result is one for all lanes, but what is carried is per lane.
             let in_lanes = carried.len() > next.len() && self.type_of(carried[next.len()]).is_vector();
             if in_lanes {
@@ -154,18 +132,15 @@ impl<'a> Emit<'a> {
     }
 
     /// A loop in lanes.
-    fn vector_loop(&mut self, l: &'a Loop, plan: &'a VectorPlan, span: Span) -> Result<(), Fault> {
-        if !l.carried.is_empty() {
-            return invalid("a vector loop carries values");
-        }
+    fn vector_loop(&mut self, l: &'a Loop, plan: &'a VectorLoop, span: Span) -> Result<(), Fault> {
         for &var in &plan.splat_outer {
-            let (dtype, scalar) = (self.dtype(var)?, self.scalar(var)?);
+            let (dtype, scalar) = (self.dtype(var), self.scalar(var)?);
             let splat = self.spread(dtype, scalar);
             self.vars[var.0 as usize].splat = Some(splat);
         }
         let mut carried = Vec::new();
         for r in &l.reductions {
-            let dtype = self.check_reduction(r)?;
+            let dtype = self.dtype(r.result);
             let identity = identity(r.op, dtype);
             let v = self.lit(Form::Vector, dtype, identity);
             carried.extend(vec![v; plan.copies * if is_wide(dtype) { 2 } else { 1 }]);
@@ -191,7 +166,7 @@ impl<'a> Emit<'a> {
             span = match (later, next, span) {
                 (Some(later), _, _) => later,
                 (None, Some(next), Span::Running(_, to)) => Span::Running(next, to),
-                (None, _, _) => return invalid("a running loop without an index"),
+                (None, _, _) => return broken("a running loop without an index"),
             };
             if copies > 1 {
                 carried = self.fold_copies(&l.reductions, copies, carried)?;
@@ -208,7 +183,7 @@ impl<'a> Emit<'a> {
         };
         let (_, carried) = self.range(l.axis, span, 1, &l.body, carried, &mut body)?;
         for (r, acc) in l.reductions.iter().zip(carried) {
-            let (dtype, init) = (self.dtype(r.result)?, self.scalar(r.init)?);
+            let (dtype, init) = (self.dtype(r.result), self.scalar(r.init)?);
             let result = self.reduce(Form::Scalar, r.op, dtype, init, acc)?;
             self.define_scalar(r.result, result)?;
         }
@@ -228,7 +203,7 @@ impl<'a> Emit<'a> {
         let mut out = Vec::new();
         let mut rest = carried.as_slice();
         for r in reductions {
-            let dtype = self.dtype(r.value)?;
+            let dtype = self.dtype(r.value);
             let width = if is_wide(dtype) { 2 } else { 1 };
             let (own, others) = rest.split_at(copies * width);
             rest = others;
@@ -253,7 +228,7 @@ impl<'a> Emit<'a> {
         let mut out = Vec::new();
         let mut rest = carried;
         for r in reductions {
-            let dtype = self.dtype(r.value)?;
+            let dtype = self.dtype(r.value);
             let (first, halves) = if is_wide(dtype) {
                 let pair = self.reduce(Form::Vector, r.op, dtype, rest[0], rest[1])?;
                 rest = &rest[2..];
@@ -299,20 +274,16 @@ impl<'a> Emit<'a> {
     ) -> Result<Vec<Value>, Fault> {
         let mark = self.pointers.mark();
         self.depth += 1;
-        self.set_axis(axis, value)?;
+        self.set_axis(axis, value);
         let out = body(self, carried)?;
-        self.set_axis(axis, AxisValue::Unset)?;
+        self.set_axis(axis, AxisValue::Unset);
         self.depth -= 1;
         self.pointers.release(mark);
         Ok(out)
     }
 
-    fn set_axis(&mut self, axis: AxisId, value: AxisValue) -> Result<(), Fault> {
-        match self.axes.get_mut(axis.0 as usize) {
-            Some(slot) => *slot = (value, self.depth),
-            None => return invalid(format!("there is no axis {}", axis.0)),
-        }
-        Ok(())
+    fn set_axis(&mut self, axis: AxisId, value: AxisValue) {
+        self.axes[axis.0 as usize] = (value, self.depth);
     }
 
     /// Runs `body` over a span in steps; gives where it stopped (running spans) and the carried values.
@@ -335,7 +306,7 @@ impl<'a> Emit<'a> {
             Span::Running(from, _) => from,
         };
         let mark = self.pointers.mark();
-        self.set_axis(axis, AxisValue::Unset)?;
+        self.set_axis(axis, AxisValue::Unset);
         self.hoist_pointers(statements)?;
         let (header, exit) = (self.b.create_block(), self.b.create_block());
         let index = self.b.append_block_param(header, types::I64);

@@ -3,12 +3,13 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use kiln_ir::DType;
+use kiln_loops::analysis::Pattern;
 use kiln_loops::{Buf, Index, Var};
 
 use super::LANES;
 use super::address::Address;
 use super::core::{Emit, Form, Regs, memory_flags, vector_type};
-use crate::error::{Fault, invalid};
+use crate::error::{Fault, broken};
 
 /// Reverses four 32-bit lanes.
 const REVERSE_32: [u8; 16] = [12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3];
@@ -18,12 +19,12 @@ const REVERSE_64: [u8; 16] = [8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6,
 impl Emit<'_> {
     /// The element at an index that is equal in all lanes.
     pub(super) fn load_scalar(&mut self, buf: Buf, index: &Index) -> Result<Value, Fault> {
-        let dtype = self.buffer_dtype(buf)?;
+        let dtype = self.buffer_dtype(buf);
         let address = self.address(buf, index)?;
         Ok(self.load_element(dtype, address, 0))
     }
 
-    fn load_element(&mut self, dtype: DType, address: Address, extra: i64) -> Value {
+    pub(super) fn load_element(&mut self, dtype: DType, address: Address, extra: i64) -> Value {
         let (p, offset) = self.fold(address, extra);
         let flags = memory_flags();
         match dtype {
@@ -52,11 +53,11 @@ impl Emit<'_> {
 
     /// The elements of all lanes, at an index that differs between them.
     pub(super) fn load_lanes(&mut self, buf: Buf, index: &Index) -> Result<Regs, Fault> {
-        let dtype = self.buffer_dtype(buf)?;
+        let dtype = self.buffer_dtype(buf);
         let address = self.address(buf, index)?;
-        match self.lane_stride(index) {
-            Some(1) => Ok(self.load_contiguous(dtype, address)),
-            Some(-1) if dtype.size() >= 4 => Ok(self.load_reversed(dtype, address)),
+        match self.pattern(index) {
+            Pattern::Contiguous => Ok(self.load_contiguous(dtype, address)),
+            Pattern::Strided(-1) if dtype.size() >= 4 => Ok(self.load_reversed(dtype, address)),
             _ => {
                 let places = self.lane_places(dtype, index, address)?;
                 let elements: Vec<Value> =
@@ -71,7 +72,7 @@ impl Emit<'_> {
         let size = dtype.size() as i64;
         let stride = match self.mode {
             super::core::Mode::Lanes { axis, .. } => index.stride(axis),
-            super::core::Mode::Scalar => return invalid("lanes outside of a vectorized loop"),
+            super::core::Mode::Scalar => return broken("lanes outside of a vectorized loop"),
         };
         let mut places = Vec::new();
         for lane in 0..self.lane_count() {
@@ -188,17 +189,14 @@ impl Emit<'_> {
 
     /// A store statement.
     pub(super) fn store(&mut self, buf: Buf, index: &Index, value: Var) -> Result<(), Fault> {
-        let dtype = self.buffer_dtype(buf)?;
-        if self.dtype(value)? != dtype {
-            return invalid(format!("variable {} is stored into a buffer of {dtype}", value.0));
-        }
+        let dtype = self.buffer_dtype(buf);
         let address = self.address(buf, index)?;
-        match self.lane_stride(index) {
-            Some(0) => {
+        match self.pattern(index) {
+            Pattern::Uniform => {
                 let value = self.scalar(value)?;
                 self.store_element(dtype, value, address, 0);
             }
-            Some(1) => {
+            Pattern::Contiguous => {
                 let regs = self.lanes(value)?;
                 self.store_contiguous(dtype, &regs, address);
             }

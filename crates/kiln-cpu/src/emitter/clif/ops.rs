@@ -184,7 +184,7 @@ impl Emit<'_> {
 
     /// Maximum or minimum: NaN if an operand is, -0 below +0.
     fn extreme(&mut self, form: Form, max: bool, dtype: DType, x: Value, y: Value) -> Value {
-        if form == Form::Scalar || !self.machine.x64 {
+        if form == Form::Scalar || !self.machine.cpu.x64 {
             return match max {
                 true => self.b.ins().fmax(x, y),
                 false => self.b.ins().fmin(x, y),
@@ -218,7 +218,7 @@ impl Emit<'_> {
 
     /// `x * y + z`, rounded once if the target can.
     pub(super) fn multiply_add(&mut self, x: Value, y: Value, z: Value) -> Value {
-        if self.machine.fma {
+        if self.machine.cpu.fma {
             return self.b.ins().fma(x, y, z);
         }
         let product = self.b.ins().fmul(x, y);

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::LANES;
 use super::core::{AxisValue, Emit, Form, Mode, Regs, Slot, is_wide};
-use crate::error::{Fault, invalid};
+use crate::error::{Fault, broken};
 
 impl<'a> Emit<'a> {
     /// Statements in order.
@@ -18,7 +18,7 @@ impl<'a> Emit<'a> {
                 Stmt::Let { expr: Expr::Const(_), .. } => {}
                 Stmt::Let { var, expr } if self.in_lanes(*var) => self.let_lanes(*var, expr)?,
                 Stmt::Let { var, expr } => {
-                    let value = self.scalar_expr(*var, expr)?;
+                    let value = self.scalar_expr(expr)?;
                     self.define_scalar(*var, value)?;
                 }
                 Stmt::Store { buf, index, value } => self.store(*buf, index, *value)?,
@@ -30,9 +30,6 @@ impl<'a> Emit<'a> {
     }
 
     fn if_stmt(&mut self, cond: Var, then: &'a [Stmt]) -> Result<(), Fault> {
-        if self.dtype(cond)? != DType::Bool {
-            return invalid("the condition of an if is not bool");
-        }
         let cond = self.scalar(cond)?;
         let (inside, after) = (self.b.create_block(), self.b.create_block());
         self.b.ins().brif(cond, inside, &[], after, &[]);
@@ -45,68 +42,10 @@ impl<'a> Emit<'a> {
         Ok(())
     }
 
-    /// Checks that operands have one dtype and gives it.
-    fn same_dtype(&self, x: Var, others: &[Var]) -> Result<DType, Fault> {
-        let dtype = self.dtype(x)?;
-        for &other in others {
-            let found = self.dtype(other)?;
-            if found != dtype {
-                return invalid(format!("operands of dtypes {dtype} and {found}"));
-            }
-        }
-        Ok(dtype)
-    }
-
-    /// Checks the dtype of a result.
-    fn expect_dtype(&self, var: Var, dtype: DType) -> Result<(), Fault> {
-        let found = self.dtype(var)?;
-        match found == dtype {
-            true => Ok(()),
-            false => invalid(format!("variable {} is {found}, its expression {dtype}", var.0)),
-        }
-    }
-
-    /// The dtype that a scalar expression yields, after checking its operands.
-    fn check_expr(&self, var: Var, expr: &Expr) -> Result<(), Fault> {
-        let dtype = match expr {
-            Expr::Const(c) => c.dtype,
-            Expr::Load { buf, .. } => self.buffer_dtype(*buf)?,
-            Expr::Axis(_) => DType::I64,
-            Expr::Unary(UnaryOp::IsFinite, _) => DType::Bool,
-            Expr::Unary(_, x) => self.dtype(*x)?,
-            Expr::Binary(_, x, y) => self.same_dtype(*x, &[*y])?,
-            Expr::Compare(_, x, y) => {
-                self.same_dtype(*x, &[*y])?;
-                DType::Bool
-            }
-            Expr::Select(c, x, y) => {
-                self.same_dtype(*x, &[*y])?;
-                self.expect_dtype(*c, DType::Bool)?;
-                self.dtype(*x)?
-            }
-            Expr::Convert(to, _) => *to,
-            Expr::Bitcast(to, x) => {
-                let from = self.dtype(*x)?;
-                if from.size() != to.size() {
-                    return invalid(format!("bitcast of {from} to {to}"));
-                }
-                *to
-            }
-            Expr::Fma(x, y, z) => {
-                let dtype = self.same_dtype(*x, &[*y, *z])?;
-                if !matches!(dtype, DType::F32 | DType::F64) {
-                    return invalid(format!("fma on {dtype}"));
-                }
-                dtype
-            }
-        };
-        self.expect_dtype(var, dtype)
-    }
-
     fn axis_value(&self, axis: AxisId) -> Result<AxisValue, Fault> {
-        match self.axes.get(axis.0 as usize) {
-            Some((AxisValue::Unset, _)) | None => invalid(format!("axis {} is used outside of its loop", axis.0)),
-            Some((value, _)) => Ok(*value),
+        match self.axes[axis.0 as usize] {
+            (AxisValue::Unset, _) => broken(format!("axis {} is used outside of its loop", axis.0)),
+            (value, _) => Ok(value),
         }
     }
 
@@ -114,28 +53,27 @@ impl<'a> Emit<'a> {
         match self.axis_value(axis)? {
             AxisValue::Known(v) => Ok(self.b.ins().iconst(types::I64, v)),
             AxisValue::Running(v) => Ok(v),
-            AxisValue::Unset => invalid("an axis without a value"),
+            AxisValue::Unset => broken("an axis without a value"),
         }
     }
 
     /// The value of an expression that is equal in all lanes.
-    fn scalar_expr(&mut self, var: Var, expr: &Expr) -> Result<Value, Fault> {
-        self.check_expr(var, expr)?;
+    fn scalar_expr(&mut self, expr: &Expr) -> Result<Value, Fault> {
         match expr {
             Expr::Const(c) => Ok(self.lit(Form::Scalar, c.dtype, c.bits)),
             Expr::Load { buf, index } => self.load_scalar(*buf, index),
             Expr::Axis(axis) => self.axis_register(*axis),
             Expr::Unary(op, x) => {
-                let (dtype, x) = (self.dtype(*x)?, self.scalar(*x)?);
+                let (dtype, x) = (self.dtype(*x), self.scalar(*x)?);
                 self.unary(Form::Scalar, *op, dtype, x)
             }
             Expr::Binary(op, x, y) => {
-                let (dtype, lits) = (self.dtype(*x)?, [self.literal(*x), self.literal(*y)]);
+                let (dtype, lits) = (self.dtype(*x), [self.literal(*x), self.literal(*y)]);
                 let (x, y) = (self.scalar(*x)?, self.scalar(*y)?);
                 self.binary(Form::Scalar, *op, dtype, x, y, lits)
             }
             Expr::Compare(direction, x, y) => {
-                let dtype = self.dtype(*x)?;
+                let dtype = self.dtype(*x);
                 let (x, y) = (self.scalar(*x)?, self.scalar(*y)?);
                 self.compare(*direction, dtype, x, y)
             }
@@ -144,11 +82,11 @@ impl<'a> Emit<'a> {
                 Ok(self.b.ins().select(c, x, y))
             }
             Expr::Convert(to, x) => {
-                let (from, x) = (self.dtype(*x)?, self.scalar(*x)?);
+                let (from, x) = (self.dtype(*x), self.scalar(*x)?);
                 self.convert_scalar(*to, from, x)
             }
             Expr::Bitcast(to, x) => {
-                let (from, x) = (self.dtype(*x)?, self.scalar(*x)?);
+                let (from, x) = (self.dtype(*x), self.scalar(*x)?);
                 Ok(self.bitcast(Form::Scalar, *to, from, x))
             }
             Expr::Fma(x, y, z) => {
@@ -160,7 +98,6 @@ impl<'a> Emit<'a> {
 
     /// Defines a variable that differs between lanes.
     fn let_lanes(&mut self, var: Var, expr: &Expr) -> Result<(), Fault> {
-        self.check_expr(var, expr)?;
         let regs = match expr {
             Expr::Const(c) => {
                 let v = self.lit(Form::Vector, c.dtype, c.bits);
@@ -174,7 +111,7 @@ impl<'a> Emit<'a> {
             Expr::Select(c, x, y) => self.select_lanes(*c, *x, *y)?,
             Expr::Convert(to, x) => self.convert_lanes(*to, *x)?,
             Expr::Bitcast(to, x) => {
-                let from = self.dtype(*x)?;
+                let from = self.dtype(*x);
                 let xs = self.lanes(*x)?;
                 xs.iter().map(|&x| self.bitcast(Form::Vector, *to, from, x)).collect()
             }
@@ -189,9 +126,9 @@ impl<'a> Emit<'a> {
 
     /// `base, base + 1, ...` of the vectorized axis.
     fn axis_lanes(&mut self, axis: AxisId) -> Result<Regs, Fault> {
-        let Mode::Lanes { axis: own, copies } = self.mode else { return invalid("lanes outside of a vectorized loop") };
+        let Mode::Lanes { axis: own, copies } = self.mode else { return broken("lanes outside of a vectorized loop") };
         if own != axis {
-            return invalid(format!("axis {} differs between lanes", axis.0));
+            return broken(format!("axis {} differs between lanes", axis.0));
         }
         let base = self.axis_register(axis)?;
         let base = self.b.ins().splat(types::I64X2, base);
@@ -206,10 +143,10 @@ impl<'a> Emit<'a> {
     }
 
     fn unary_lanes(&mut self, var: Var, op: UnaryOp, x: Var) -> Result<(), Fault> {
-        let dtype = self.dtype(x)?;
+        let dtype = self.dtype(x);
         if matches!(op, UnaryOp::Popcnt | UnaryOp::CountLeadingZeros) {
             let regs =
-                self.lane_by_lane(self.dtype(var)?, &[x], |emit, args| emit.unary(Form::Scalar, op, dtype, args[0]))?;
+                self.lane_by_lane(self.dtype(var), &[x], |emit, args| emit.unary(Form::Scalar, op, dtype, args[0]))?;
             self.define_lanes(var, regs);
             return Ok(());
         }
@@ -230,7 +167,7 @@ impl<'a> Emit<'a> {
     }
 
     fn binary_lanes(&mut self, var: Var, op: BinaryOp, x: Var, y: Var) -> Result<(), Fault> {
-        let dtype = self.dtype(x)?;
+        let dtype = self.dtype(x);
         let lits = [self.literal(x), self.literal(y)];
         let shift = matches!(op, BinaryOp::ShiftLeft | BinaryOp::ShiftRightArithmetic | BinaryOp::ShiftRightLogical);
         if shift && !self.in_lanes(y) {
@@ -268,7 +205,7 @@ impl<'a> Emit<'a> {
     }
 
     fn compare_lanes(&mut self, var: Var, direction: CompareDirection, x: Var, y: Var) -> Result<(), Fault> {
-        let dtype = self.dtype(x)?;
+        let dtype = self.dtype(x);
         let (xs, ys) = (self.lanes(x)?, self.lanes(y)?);
         let mut regs = Regs::new();
         for (x, y) in xs.into_iter().zip(ys) {
@@ -279,7 +216,7 @@ impl<'a> Emit<'a> {
     }
 
     fn select_lanes(&mut self, c: Var, x: Var, y: Var) -> Result<Regs, Fault> {
-        let dtype = self.dtype(x)?;
+        let dtype = self.dtype(x);
         let masks = match is_wide(dtype) {
             true => match self.wide_masks(&[c]) {
                 Some(mut masks) => masks.pop().unwrap_or_default(),
