@@ -3,5 +3,5 @@
 mod cost;
 mod lanes;
 
-pub use cost::{Cost, binary_flops, cost, unary_flops};
+pub use cost::{Cost, cost};
 pub use lanes::{Lanes, Pattern};
