@@ -1,15 +1,17 @@
-//! The expressions of `scalar` and `deriv`: real functions of `x`, `y` and the result `r`.
+//! The expressions of `scalar` and `deriv`: real functions of `x`, `y`, the result `r` and the tangent or cotangent `t`.
 //!
 //! ```text
+//! body  = { name "=" expr ";" } expr               names stand for what was computed before
 //! expr  = sum [ ("<" | ">" | "==") sum ]          1 or 0
 //! sum   = product { ("+" | "-") product }
 //! product = factor { ("*" | "/") factor }
-//! factor  = "-" factor | number | "x" | "y" | "r" | name "(" expr { "," expr } ")" | "(" expr ")"
+//! factor  = "-" factor | number | "x" | "y" | "r" | "t" | name | name "(" expr { "," expr } ")" | "(" expr ")"
 //! ```
 //!
 //! Functions: `abs cbrt ceil cos erf exp expm1 floor is_finite log log1p round_afz round_even sign sin sqrt tan tanh trunc`,
 //! `atan2 max min pow rem` of two, `select(c, a, b)`, and those of bits, which have no value over the reals: `bit_not bit_and
-//! bit_or bit_xor popcnt count_leading_zeros shift_left shift_right_logical shift_right_arithmetic`.
+//! bit_or bit_xor popcnt count_leading_zeros shift_left shift_right_logical shift_right_arithmetic`. `is_literal(x)`, the
+//! condition of a `select`, is decided when a graph is built: whether the operand is a literal there.
 
 /// What an expression may refer to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,6 +22,23 @@ pub enum Variable {
     Y,
     /// The result.
     R,
+    /// The tangent of an operand, or the cotangent of the result.
+    T,
+}
+
+/// Where an expression is evaluated.
+#[derive(Clone, Copy, PartialEq, Debug, Default)]
+pub struct Point {
+    /// The first operand.
+    pub x: f64,
+    /// The second operand.
+    pub y: f64,
+    /// The result.
+    pub r: f64,
+    /// The tangent or cotangent.
+    pub t: f64,
+    /// What `is_literal` answers.
+    pub literal: bool,
 }
 
 /// An expression.
@@ -27,8 +46,12 @@ pub enum Variable {
 pub enum Expr {
     /// A number.
     Number(f64),
-    /// An operand or the result.
+    /// An operand, the result or the tangent.
     Variable(Variable),
+    /// What a name stands for.
+    Named(String),
+    /// A name for a value, and where it is used.
+    Let(String, Box<Expr>, Box<Expr>),
     /// Minus.
     Negate(Box<Expr>),
     /// `+ - * / < > =` (`==`).
@@ -38,7 +61,7 @@ pub enum Expr {
 }
 
 /// Functions and their number of arguments.
-const FUNCTIONS: [(&str, usize); 34] = [
+const FUNCTIONS: [(&str, usize); 35] = [
     ("abs", 1),
     ("atan2", 2),
     ("bit_and", 2),
@@ -54,6 +77,7 @@ const FUNCTIONS: [(&str, usize); 34] = [
     ("expm1", 1),
     ("floor", 1),
     ("is_finite", 1),
+    ("is_literal", 1),
     ("log", 1),
     ("log1p", 1),
     ("max", 2),
@@ -81,21 +105,32 @@ impl Expr {
     /// # Errors
     /// What is wrong, in words.
     pub fn parse(text: &str) -> Result<Expr, String> {
-        let mut p = Parser { rest: text.trim(), depth: 0 };
-        let e = p.expr()?;
+        let mut p = Parser { rest: text.trim(), depth: 0, names: Vec::new() };
+        let e = p.body()?;
         if p.rest.is_empty() { Ok(e) } else { Err(format!("`{}` is left over", p.rest)) }
     }
 
-    /// The value at `x`, `y` and result `r`; `None` when a function of bits occurs.
-    pub fn eval(&self, x: f64, y: f64, r: f64) -> Option<f64> {
-        let eval = |e: &Expr| e.eval(x, y, r);
+    /// The value at a point; `None` when a function of bits occurs.
+    pub fn eval(&self, at: &Point) -> Option<f64> {
+        self.eval_in(at, &[])
+    }
+
+    fn eval_in(&self, at: &Point, names: &[(&str, f64)]) -> Option<f64> {
+        let eval = |e: &Expr| e.eval_in(at, names);
         Some(match self {
             Expr::Number(n) => *n,
-            Expr::Variable(Variable::X) => x,
-            Expr::Variable(Variable::Y) => y,
-            Expr::Variable(Variable::R) => r,
+            Expr::Variable(Variable::X) => at.x,
+            Expr::Variable(Variable::Y) => at.y,
+            Expr::Variable(Variable::R) => at.r,
+            Expr::Variable(Variable::T) => at.t,
+            Expr::Named(name) => names.iter().rfind(|n| n.0 == name)?.1,
+            Expr::Let(name, value, rest) => {
+                let known: Vec<(&str, f64)> = names.iter().copied().chain([(name.as_str(), eval(value)?)]).collect();
+                return rest.eval_in(at, &known);
+            }
             Expr::Negate(e) => -eval(e)?,
             Expr::Infix(op, a, b) => infix(*op, eval(a)?, eval(b)?),
+            Expr::Call("is_literal", _) => f64::from(u8::from(at.literal)),
             Expr::Call("select", a) => return if eval(&a[0])? != 0.0 { eval(&a[1]) } else { eval(&a[2]) },
             Expr::Call(name, args) => {
                 let args: Option<Vec<f64>> = args.iter().map(eval).collect();
@@ -107,10 +142,10 @@ impl Expr {
     /// True when the variable occurs.
     pub fn uses(&self, v: Variable) -> bool {
         match self {
-            Expr::Number(_) => false,
+            Expr::Number(_) | Expr::Named(_) => false,
             Expr::Variable(w) => *w == v,
+            Expr::Let(_, a, b) | Expr::Infix(_, a, b) => a.uses(v) || b.uses(v),
             Expr::Negate(e) => e.uses(v),
-            Expr::Infix(_, a, b) => a.uses(v) || b.uses(v),
             Expr::Call(_, args) => args.iter().any(|a| a.uses(v)),
         }
     }
@@ -193,6 +228,13 @@ fn erf(x: f64) -> f64 {
 struct Parser<'a> {
     rest: &'a str,
     depth: usize,
+    /// Names that were given so far.
+    names: Vec<String>,
+}
+
+/// The length of the word that a text begins with.
+fn word(text: &str) -> usize {
+    text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.')).unwrap_or(text.len())
 }
 
 impl Parser<'_> {
@@ -204,6 +246,24 @@ impl Parser<'_> {
             }
             None => false,
         }
+    }
+
+    fn body(&mut self) -> Result<Expr, String> {
+        let (name, rest) = self.rest.split_at(word(self.rest));
+        let Some(rest) = rest.trim_start().strip_prefix('=').filter(|r| !r.starts_with('=')) else {
+            return self.expr();
+        };
+        let known = FUNCTIONS.iter().any(|f| f.0 == name) || self.names.iter().any(|n| n == name);
+        if known || name.len() < 2 || !name.starts_with(|c: char| c.is_ascii_lowercase()) {
+            return Err(format!("`{name}` is no new name of two letters or more"));
+        }
+        self.rest = rest.trim_start();
+        let value = self.expr()?;
+        if !self.eat(";") {
+            return Err(format!("`;` is missing after `{name}`"));
+        }
+        self.names.push(name.to_string());
+        Ok(Expr::Let(name.to_string(), Box::new(value), Box::new(self.body()?)))
     }
 
     fn expr(&mut self) -> Result<Expr, String> {
@@ -242,20 +302,23 @@ impl Parser<'_> {
 
     fn factor(&mut self) -> Result<Expr, String> {
         if self.eat("-") {
-            return Ok(Expr::Negate(Box::new(self.factor()?)));
+            return Ok(match self.factor()? {
+                Expr::Number(n) => Expr::Number(-n),
+                e => Expr::Negate(Box::new(e)),
+            });
         }
         if self.eat("(") {
             let e = self.expr()?;
             return if self.eat(")") { Ok(e) } else { Err("`)` is missing".into()) };
         }
-        let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
-        let len = self.rest.find(|c| !word(c)).unwrap_or(self.rest.len());
-        let (token, rest) = self.rest.split_at(len);
+        let (token, rest) = self.rest.split_at(word(self.rest));
         self.rest = rest.trim_start();
         match token {
             "x" => Ok(Expr::Variable(Variable::X)),
             "y" => Ok(Expr::Variable(Variable::Y)),
             "r" => Ok(Expr::Variable(Variable::R)),
+            "t" => Ok(Expr::Variable(Variable::T)),
+            name if self.names.iter().any(|n| n == name) => Ok(Expr::Named(name.to_string())),
             t if t.starts_with(|c: char| c.is_ascii_digit()) => {
                 t.parse().map(Expr::Number).map_err(|_| format!("`{t}` is no number"))
             }

@@ -152,6 +152,18 @@ pub struct Operator {
     /// Algebra; see [`Operator::has`].
     #[serde(default)]
     pub facts: Vec<String>,
+    /// Units of a simple vector instruction that an element takes, for unary and binary operators.
+    #[serde(default)]
+    pub cost: Option<Cost>,
+    /// Floating-point operations of an element in f32, about those of its expansion.
+    #[serde(default)]
+    pub flops: u32,
+    /// How the builder writes it: `x.cos()`, `x + y`; see [`Operator::builder_method`].
+    #[serde(default)]
+    pub builder: Option<String>,
+    /// Names in StableHLO if not that of the operator; see [`Operator::stablehlo_names`].
+    #[serde(default)]
+    pub stablehlo: Option<Vec<String>>,
     /// What a pass may do.
     pub effects: Effects,
     /// Data in and out.
@@ -159,6 +171,16 @@ pub struct Operator {
     pub example: Option<Example>,
     /// Version of the specification that brought it.
     pub since: String,
+}
+
+/// A cost, of every type or by class of types: `{ float = 4, any = 16 }`.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Cost {
+    /// Of every type.
+    Any(u32),
+    /// By class, `any` for the others.
+    ByType(BTreeMap<String, u32>),
 }
 
 /// An operand; a name ending in `...` stands for any number.
@@ -382,6 +404,33 @@ impl Operator {
     /// The meaning of one element.
     pub fn scalar_expr(&self) -> Option<Expr> {
         Expr::parse(self.scalar.as_deref()?).ok()
+    }
+    /// The cost of an element of a dtype; 0 for operators that are not unary or binary.
+    pub fn cost_on(&self, dtype: &str) -> u32 {
+        match &self.cost {
+            None => 0,
+            Some(Cost::Any(n)) => *n,
+            Some(Cost::ByType(by)) => {
+                let holds = |(class, _): &(&String, &u32)| {
+                    *class != "any" && dtypes_of(class).is_some_and(|all| all.contains(&dtype))
+                };
+                by.iter().find(holds).map_or(by["any"], |(_, n)| *n)
+            }
+        }
+    }
+    /// The method of the builder that makes it, if it is not written with a symbol: `cos` of `x.cos()`.
+    pub fn builder_method(&self) -> Option<&str> {
+        let (name, operands) = self.builder.as_deref()?.strip_prefix("x.")?.split_once('(')?;
+        (operands == ["", ")", "y)"][self.arity()?]).then_some(name)
+    }
+    /// The names that StableHLO has for an elementwise operator, with their dialect; the first one is written.
+    pub fn stablehlo_names(&self, name: &str) -> Vec<String> {
+        self.stablehlo.clone().unwrap_or_else(|| vec![format!("stablehlo.{name}")])
+    }
+    /// Where a fact holds: the types of a second pair of parentheses, such as `absorbing(0)(int)`.
+    pub fn fact_types(&self, fact: &str) -> Option<&str> {
+        let rest = self.facts.iter().find_map(|f| f.strip_prefix(fact)?.strip_prefix('('))?;
+        rest.split_once(")(")?.1.strip_suffix(')')
     }
     /// The derivative in each operand; empty when there is none.
     pub fn deriv_exprs(&self) -> Vec<Expr> {

@@ -1,7 +1,7 @@
 //! What a valid table satisfies.
 
 use crate::expr::{Expr, Variable};
-use crate::{Accuracy, Class, Operator, Spec, dtypes_of};
+use crate::{Accuracy, Class, Cost, Operator, Spec, dtypes_of};
 use std::collections::BTreeSet;
 
 /// Facts without an argument.
@@ -10,7 +10,7 @@ const PLAIN_FACTS: [&str; 8] =
 /// Facts with one.
 const FACTS: [&str; 3] = ["identity", "absorbing", "range"];
 /// Values that identity and absorbing elements may have.
-const ELEMENTS: [&str; 5] = ["0", "1", "all ones", "lowest", "highest"];
+const ELEMENTS: [&str; 6] = ["0", "-0", "1", "all ones", "lowest", "highest"];
 
 /// Everything that is wrong with the table.
 pub fn problems(spec: &Spec) -> Vec<String> {
@@ -85,7 +85,7 @@ fn elementwise(op: &Operator, check: &mut impl FnMut(bool, String)) {
         Some(Ok(e)) => {
             let uses = |v| e.uses(v);
             check(
-                uses(Variable::X) && uses(Variable::Y) == (arity == 2) && !uses(Variable::R),
+                uses(Variable::X) && uses(Variable::Y) == (arity == 2) && !uses(Variable::R) && !uses(Variable::T),
                 "`scalar` of x, y".into(),
             );
         }
@@ -94,10 +94,21 @@ fn elementwise(op: &Operator, check: &mut impl FnMut(bool, String)) {
     }
     check(op.deriv.is_empty() || op.deriv.len() == arity, "one derivative per operand".into());
     for d in &op.deriv {
-        if let Err(e) = Expr::parse(d) {
-            check(false, format!("deriv: {e}"));
+        match Expr::parse(d) {
+            Ok(e) => check(e.uses(Variable::T) || e == Expr::Number(0.0), format!("deriv: `{d}` makes nothing of t")),
+            Err(e) => check(false, format!("deriv: {e}")),
         }
     }
+    match &op.cost {
+        Some(Cost::Any(_)) => {}
+        Some(Cost::ByType(by)) => {
+            check(by.contains_key("any") && by.keys().all(|k| dtypes_of(k).is_some()), "bad `cost`".into());
+        }
+        None => check(false, "no `cost`".into()),
+    }
+    check(op.builder.is_some(), "no `builder`: how is it written?".into());
+    let dialect = |n: &String| n.starts_with("stablehlo.") || n.starts_with("chlo.");
+    check(op.stablehlo.iter().flatten().all(dialect), "names in `stablehlo` begin with their dialect".into());
     match &op.example {
         None => check(false, "no example".into()),
         Some(e) => {
@@ -110,7 +121,13 @@ fn elementwise(op: &Operator, check: &mut impl FnMut(bool, String)) {
 }
 
 fn structural(op: &Operator, check: &mut impl FnMut(bool, String)) {
-    let none = op.scalar.is_none() && op.deriv.is_empty() && op.types.is_none() && op.result.is_none();
+    let none = op.scalar.is_none()
+        && op.cost.is_none()
+        && op.builder.is_none()
+        && op.stablehlo.is_none()
+        && op.deriv.is_empty()
+        && op.types.is_none()
+        && op.result.is_none();
     check(none, "fields of elementwise operators".into());
     check(op.gradient.is_some() && op.results.is_some(), "`gradient` and `results` are needed".into());
     for o in &op.operands {

@@ -1,5 +1,6 @@
 //! The table is valid, and its expressions agree with each other.
 
+use kiln_spec::expr::{Expr, Point};
 use kiln_spec::{Accuracy, Class, Operator, load, parse};
 
 #[test]
@@ -21,8 +22,15 @@ fn the_table_is_valid() {
 fn mistakes_in_a_table_are_found() {
     let valid = include_str!("../ops.toml");
     let broken = [
-        ("deriv = [\"r * (1 - r)\"]", "deriv = [\"r * (1 - q)\"]", "unknown name `q`"),
-        ("deriv = [\"r * (1 - r)\"]", "deriv = [\"1\", \"2\"]", "one derivative per operand"),
+        ("deriv = [\"t * r\"]", "deriv = [\"t * q\"]", "unknown name `q`"),
+        ("deriv = [\"t * r\"]", "deriv = [\"r\"]", "`r` makes nothing of t"),
+        ("deriv = [\"t * r\"]", "deriv = [\"sin = t; sin\"]", "`sin` is no new name"),
+        ("deriv = [\"t * r\"]", "deriv = [\"half = r\"]", "`;` is missing after `half`"),
+        ("deriv = [\"t * r\"]", "deriv = [\"t\", \"t\"]", "one derivative per operand"),
+        ("cost = 20", "coast = 20", "unknown field `coast`"),
+        ("cost = 4\n", "", "no `cost`"),
+        ("builder = \"x.sqrt()\"\n", "", "no `builder`"),
+        ("[\"chlo.erf\"]", "[\"erf\"]", "begin with their dialect"),
         ("\"involution\", \"odd\"", "\"convolution\"", "unknown fact convolution"),
         ("types = \"float\"", "types = \"flaot\"", "bad types"),
         ("label = \"C3\"", "label = \"C2\"", "label C2 twice"),
@@ -37,6 +45,11 @@ fn mistakes_in_a_table_are_found() {
     }
 }
 
+/// The expression at a point.
+fn value(e: &Expr, x: f64, y: f64) -> f64 {
+    e.eval(&Point { x, y, ..Point::default() }).expect("real")
+}
+
 fn real(op: &Operator) -> bool {
     op.type_classes().iter().any(|c| *c == "float" || *c == "any")
 }
@@ -48,7 +61,7 @@ fn examples_agree_with_the_scalar_meaning() {
         let (e, scalar) = (op.example.as_ref().expect("has one"), op.scalar_expr().expect("has one"));
         for (i, expected) in e.outputs_data[0].iter().enumerate() {
             let y = e.inputs_data.get(1).map_or(0.0, |d| d[i].0);
-            let found = scalar.eval(e.inputs_data[0][i].0, y, 0.0).expect("real");
+            let found = value(&scalar, e.inputs_data[0][i].0, y);
             // The expressions run in f64 through the platform's library: a few ulp.
             let close = found == expected.0 || (found - expected.0).abs() <= 1e-14 * expected.0.abs();
             assert!(close, "{name}: {found} is not {}", expected.0);
@@ -69,25 +82,27 @@ fn derivatives_agree_with_differences() {
                     let (y, h) = (y * 1.07, 1e-5);
                     let at = |dx: f64| {
                         let (x, y) = if operand == 0 { (x + dx, y) } else { (x, y + dx) };
-                        scalar.eval(x, y, 0.0).expect("real")
+                        value(&scalar, x, y)
                     };
                     let r = at(0.0);
                     if !r.is_finite() {
                         continue;
                     }
                     let expected = (at(h) - at(-h)) / (2.0 * h);
-                    let found = d.eval(x, y, r).expect("real");
-                    // Error of the difference: h^2 times a third derivative, and rounding of about 1e-16 / h.
-                    assert!(
-                        (found - expected).abs() <= 2e-7 * (1.0 + expected.abs()),
-                        "{name} at {x}, {y}: {found}, {expected}"
-                    );
-                    checked += 1;
+                    for (t, literal) in [(1.0, false), (-0.75, false), (1.0, true)] {
+                        let found = d.eval(&Point { x, y, r, t, literal }).expect("real");
+                        // Error of the difference: h^2 times a third derivative, and rounding of about 1e-16 / h.
+                        assert!(
+                            (found - t * expected).abs() <= 2e-7 * (1.0 + expected.abs()),
+                            "{name} at {x}, {y}: {found}, {expected}"
+                        );
+                        checked += 1;
+                    }
                 }
             }
         }
     }
-    assert!(checked > 400, "only {checked} points");
+    assert!(checked > 1200, "only {checked} points");
 }
 
 /// Algebraic facts hold on a grid of numbers.
@@ -96,7 +111,7 @@ fn facts_hold() {
     let grid = [-3.0, -1.5, -1.0, 0.0, 0.25, 1.0, 2.0, 7.5];
     for (name, op) in load().ops().filter(|(_, o)| o.arity().is_some() && real(o)) {
         let scalar = op.scalar_expr().expect("has one");
-        let f = |x: f64, y: f64| scalar.eval(x, y, 0.0).expect("real");
+        let f = |x: f64, y: f64| value(&scalar, x, y);
         let same = |a: f64, b: f64| a == b || a.is_nan() && b.is_nan();
         for &x in &grid {
             assert!(!op.has("odd") || same(f(-x, 0.0), -f(x, 0.0)), "{name} is odd");
@@ -108,6 +123,7 @@ fn facts_hold() {
             }
             let element = match op.fact_argument("identity") {
                 Some("0") => Some(0.0),
+                Some("-0") => Some(-0.0),
                 Some("1") => Some(1.0),
                 Some("lowest") => Some(f64::NEG_INFINITY),
                 Some("highest") => Some(f64::INFINITY),

@@ -98,11 +98,16 @@ fn every_elementwise_operator_has_an_entry() {
 /// Points away from kinks and poles.
 const POINTS: [f64; 6] = [-1.83, -0.64, -0.21, 0.37, 0.93, 2.19];
 
+/// Where an expression is evaluated, with a tangent of 1.
+fn at(x: f64, y: f64, r: f64) -> kiln_spec::expr::Point {
+    kiln_spec::expr::Point { x, y, r, t: 1.0, literal: false }
+}
+
 /// Every pair of points (x, y), those of the operator's domain.
 fn points(op: &Operator) -> (Vec<f64>, Vec<f64>) {
     let scalar = op.scalar_expr().expect("elementwise operators have one");
     let pairs = POINTS.iter().flat_map(|&x| POINTS.map(|y| (x, y * 1.07)));
-    pairs.filter(|&(x, y)| scalar.eval(x, y, 0.0).is_some_and(f64::is_finite)).unzip()
+    pairs.filter(|&(x, y)| scalar.eval(&at(x, y, 0.0)).is_some_and(f64::is_finite)).unzip()
 }
 
 fn elementwise(name: &str) -> Op {
@@ -143,7 +148,7 @@ fn derivatives_are_what_the_table_says() {
             let (above, below) = (shifted(h), shifted(-h));
             let found = by_autodiff[operand].numbers();
             for i in 0..xs.len() {
-                let stated = expr.eval(xs[i], ys[i], results[i]).expect("real");
+                let stated = expr.eval(&at(xs[i], ys[i], results[i])).expect("real");
                 let at = format!("{name}, operand {operand} at ({}, {})", xs[i], ys[i]);
                 if !stated.is_finite() {
                     continue;

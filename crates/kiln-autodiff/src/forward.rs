@@ -3,6 +3,7 @@
 use crate::activity::differentiable;
 use crate::activity::node_id;
 use crate::emit::{Emit, Res};
+use crate::generated::elementwise as derivatives;
 use crate::{
     STOP_GRADIENT, branches, complex, contract, elementwise, factor, gather, loops, movement, reduce, sort, window,
 };
@@ -104,14 +105,14 @@ impl Forward<'_> {
                 (None, _) => Ok(None),
             },
             Op::Unary(op) => match t(self, 0) {
-                Some(t) => elementwise::unary(&mut self.e, *op, x[0], y, t),
+                Some(t) => derivatives::unary(&mut self.e, *op, x[0], y, t),
                 None => Ok(None),
             },
             Op::Binary(op) => {
                 let mut total = None;
                 for which in 0..2 {
                     if let Some(t) = t(self, which) {
-                        let part = elementwise::binary(&mut self.e, *op, which, (x[0], x[1]), y, t)?;
+                        let part = derivatives::binary(&mut self.e, *op, which, [x[0], x[1]], y, t)?;
                         total = self.sum(total, part)?;
                     }
                 }

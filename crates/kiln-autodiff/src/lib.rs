@@ -27,6 +27,7 @@ mod factor;
 mod forward;
 mod fourier;
 mod gather;
+mod generated;
 mod loops;
 mod movement;
 mod reduce;

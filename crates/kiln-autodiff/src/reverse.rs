@@ -2,6 +2,7 @@
 
 use crate::activity::{active_values, node_id};
 use crate::emit::{Emit, Res};
+use crate::generated::elementwise as derivatives;
 use crate::{branches, complex, contract, elementwise, factor, fourier, gather, loops, movement, reduce, sort, window};
 use kiln_ir::op::{Reducer, ScatterDims, ScatterUpdate};
 use kiln_ir::{Func, Loc, Node, NodeId, Op, UnaryOp, Value};
@@ -165,14 +166,14 @@ impl Reverse<'_> {
                 self.add(x[0], ct)?;
             }
             Op::Unary(op) => {
-                if let Some(ct) = elementwise::unary(&mut self.e, *op, x[0], y, g)? {
+                if let Some(ct) = derivatives::unary(&mut self.e, *op, x[0], y, g)? {
                     self.add(x[0], ct)?;
                 }
             }
             Op::Binary(op) => {
                 for which in 0..2 {
                     if self.wants(x[which])
-                        && let Some(ct) = elementwise::binary(&mut self.e, *op, which, (x[0], x[1]), y, g)?
+                        && let Some(ct) = derivatives::binary(&mut self.e, *op, which, [x[0], x[1]], y, g)?
                     {
                         self.add(x[which], ct)?;
                     }

@@ -20,6 +20,7 @@ mod conv;
 mod dot;
 mod expr;
 mod function;
+mod generated;
 mod grad;
 mod graph;
 mod index;

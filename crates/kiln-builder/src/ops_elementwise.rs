@@ -1,4 +1,4 @@
-//! Elementwise methods and numpy broadcasting.
+//! Elementwise methods (those of the operator table are generated) and numpy broadcasting.
 
 use crate::expr::Expr;
 use crate::operand::{Operand, ScalarValue, Side};
@@ -22,26 +22,6 @@ pub fn broadcast_shapes(a: &Shape, b: &Shape) -> Result<Shape, (Dim, Dim)> {
     (0..rank).map(merge).collect()
 }
 
-macro_rules! unary_methods {
-    ($($(#[$doc:meta])* $name:ident => $op:ident;)*) => {$(
-        $(#[$doc])*
-        #[track_caller]
-        pub fn $name(&self) -> Expr {
-            self.unary(UnaryOp::$op)
-        }
-    )*};
-}
-
-macro_rules! binary_methods {
-    ($($(#[$doc:meta])* $name:ident => $op:ident;)*) => {$(
-        $(#[$doc])*
-        #[track_caller]
-        pub fn $name(&self, rhs: impl Operand) -> Expr {
-            self.binary_side(BinaryOp::$op, rhs.into_side())
-        }
-    )*};
-}
-
 macro_rules! compare_methods {
     ($($(#[$doc:meta])* $name:ident => $dir:ident;)*) => {$(
         $(#[$doc])*
@@ -53,66 +33,6 @@ macro_rules! compare_methods {
 }
 
 impl Expr {
-    unary_methods! {
-        /// Absolute value.
-        abs => Abs;
-        /// Cube root.
-        cbrt => Cbrt;
-        /// Rounds up.
-        ceil => Ceil;
-        /// Cosine.
-        cos => Cosine;
-        /// Number of leading zero bits.
-        count_leading_zeros => CountLeadingZeros;
-        /// The error function.
-        erf => Erf;
-        /// `e^x`.
-        exp => Exponential;
-        /// `e^x - 1`, exact near 0.
-        expm1 => ExponentialMinusOne;
-        /// Rounds down.
-        floor => Floor;
-        /// True where neither infinite nor NaN.
-        is_finite => IsFinite;
-        /// Natural logarithm.
-        log => Log;
-        /// `log(1 + x)`, exact near 0.
-        log1p => LogPlusOne;
-        /// The logistic function `1 / (1 + e^-x)`.
-        sigmoid => Logistic;
-        /// Number of one bits.
-        popcnt => Popcnt;
-        /// Rounds to the nearest integer, ties away from zero.
-        round => RoundNearestAfz;
-        /// Rounds to the nearest integer, ties to even.
-        round_even => RoundNearestEven;
-        /// `1 / sqrt(x)`.
-        rsqrt => Rsqrt;
-        /// -1, 0 or 1; NaN stays NaN.
-        sign => Sign;
-        /// Sine.
-        sin => Sine;
-        /// Square root.
-        sqrt => Sqrt;
-        /// Tangent.
-        tan => Tan;
-        /// Hyperbolic tangent.
-        tanh => Tanh;
-    }
-
-    binary_methods! {
-        /// The angle of the point `(rhs, self)`: `atan2(self, rhs)`.
-        atan2 => Atan2;
-        /// The larger; NaN wins.
-        maximum => Maximum;
-        /// The smaller; NaN wins.
-        minimum => Minimum;
-        /// `>>` that fills with zeros, whatever the sign.
-        shift_right_logical => ShiftRightLogical;
-        /// `>>` that fills with the sign.
-        shift_right_arithmetic => ShiftRightArithmetic;
-    }
-
     compare_methods! {
         /// True where equal.
         eq => EQ;
@@ -135,6 +55,9 @@ impl Expr {
 
     #[track_caller]
     pub(crate) fn binary_side(&self, op: BinaryOp, rhs: Side) -> Expr {
+        if op == BinaryOp::Power && matches!(rhs, Side::Scalar(ScalarValue::Float(2.0) | ScalarValue::Int(2))) {
+            return self.square();
+        }
         let _here = self.graph.here();
         let rhs = self.side(rhs);
         match self.broadcast_with(&rhs, op.name()) {
@@ -260,16 +183,6 @@ impl Expr {
         };
         let (low, high) = (bound(low.into_side()), bound(high.into_side()));
         self.graph.emit(Op::Clamp, &[&low, self, &high])
-    }
-
-    /// `self ^ rhs` elementwise. A literal 2 becomes a square.
-    #[track_caller]
-    pub fn pow(&self, rhs: impl Operand) -> Expr {
-        let rhs = rhs.into_side();
-        if matches!(rhs, Side::Scalar(ScalarValue::Float(2.0) | ScalarValue::Int(2))) {
-            return self.square();
-        }
-        self.binary_side(BinaryOp::Power, rhs)
     }
 
     /// `self * self`.

@@ -3,62 +3,13 @@
 use crate::expr::Expr;
 use crate::graph::Graph;
 use crate::operand::IntoAxes;
-use half::{bf16, f16};
 use kiln_ir::op::{ArgKind, Axes, Ints, Reducer};
 use kiln_ir::{BinaryOp, DType, Dim, Op, Shape, Tensor};
 
-/// The value that changes nothing under `reducer`, as a scalar of `dtype`.
+/// The value that changes nothing under `reducer`, as a scalar of `dtype`; zero where it is not defined, which building a
+/// reduction reports.
 pub fn reducer_identity(reducer: Reducer, dtype: DType) -> Tensor {
-    macro_rules! bound {
-        ($int:ident, $float:ident) => {
-            match dtype {
-                DType::Bool => Tensor::scalar(stringify!($int) == "MAX"),
-                DType::I8 => Tensor::scalar(i8::$int),
-                DType::I16 => Tensor::scalar(i16::$int),
-                DType::I32 => Tensor::scalar(i32::$int),
-                DType::I64 => Tensor::scalar(i64::$int),
-                DType::U8 => Tensor::scalar(u8::$int),
-                DType::U16 => Tensor::scalar(u16::$int),
-                DType::U32 => Tensor::scalar(u32::$int),
-                DType::U64 => Tensor::scalar(u64::$int),
-                DType::F16 => Tensor::scalar(f16::$float),
-                DType::BF16 => Tensor::scalar(bf16::$float),
-                DType::F32 => Tensor::scalar(f32::$float),
-                DType::F64 => Tensor::scalar(f64::$float),
-                // Saturated: the largest finite float where there is no infinity.
-                d if d.is_int() => Tensor::scalar_of(d, f64::$float),
-                d => Tensor::scalar_of(d, d.bound_of(f64::$float)),
-            }
-        };
-    }
-    macro_rules! number {
-        ($n:literal) => {
-            match dtype {
-                DType::Bool => Tensor::scalar($n != 0),
-                DType::I8 => Tensor::scalar($n as i8),
-                DType::I16 => Tensor::scalar($n as i16),
-                DType::I32 => Tensor::scalar($n as i32),
-                DType::I64 => Tensor::scalar($n as i64),
-                DType::U8 => Tensor::scalar($n as i8 as u8),
-                DType::U16 => Tensor::scalar($n as i16 as u16),
-                DType::U32 => Tensor::scalar($n as i32 as u32),
-                DType::U64 => Tensor::scalar($n as i64 as u64),
-                DType::F16 => Tensor::scalar(f16::from_f32($n as f32)),
-                DType::BF16 => Tensor::scalar(bf16::from_f32($n as f32)),
-                DType::F32 => Tensor::scalar($n as f32),
-                DType::F64 => Tensor::scalar($n as f64),
-                d if d.is_unsigned_int() && $n < 0 => Tensor::scalar_of(d, f64::INFINITY),
-                d => Tensor::scalar_of(d, f64::from($n as i8)),
-            }
-        };
-    }
-    match reducer {
-        Reducer::Add | Reducer::Or | Reducer::Xor => number!(0),
-        Reducer::Multiply => number!(1),
-        Reducer::Minimum => bound!(MAX, INFINITY),
-        Reducer::Maximum => bound!(MIN, NEG_INFINITY),
-        Reducer::And => number!(-1),
-    }
+    reducer.start(dtype).unwrap_or_else(|| Tensor::scalar_of(dtype, 0.0))
 }
 
 macro_rules! reductions {

@@ -1,7 +1,9 @@
 //! The operator table and the IR describe the same operators.
 
+use kiln_ir::op::Reducer;
 use kiln_ir::text::{parse, parse_all, print};
-use kiln_ir::{BinaryOp, DType, Func, UnaryOp};
+use kiln_ir::{BinaryOp, DType, Func, Tensor, UnaryOp};
+use kiln_spec::Accuracy;
 use std::collections::BTreeSet;
 
 fn names(f: &Func, out: &mut BTreeSet<String>) {
@@ -55,5 +57,66 @@ fn generated_tables_say_what_the_table_says() {
         assert_eq!(b.is_commutative(), op.has("commutative"));
         assert_eq!(b.associative_types().contains(DType::F32), op.has("associative"));
         assert_eq!(b.identity().is_some(), op.fact_argument("identity").is_some());
+        assert_eq!(b.is_idempotent(), op.has("idempotent"));
+        for dtype in b.operand_types().iter() {
+            let listed = match op.fact_types("absorbing") {
+                None => op.fact_argument("absorbing").is_some(),
+                Some("bool") => dtype == DType::Bool,
+                Some(_) => dtype == DType::Bool || dtype.is_int(),
+            };
+            assert_eq!(b.absorbing(dtype).is_some(), listed, "{} on {dtype}", b.name());
+        }
     }
+    for u in UnaryOp::ALL {
+        let op = spec.op(u.name()).expect("listed");
+        assert_eq!(u.is_even(), op.has("even"));
+        assert_eq!(u.is_involution(), op.has("involution"));
+        assert_eq!(u.is_idempotent(), op.has("idempotent"));
+    }
+}
+
+/// What costs, rounding and bounds say is what the table says.
+#[test]
+fn generated_numbers_say_what_the_table_says() {
+    let spec = kiln_spec::load();
+    let unary = UnaryOp::ALL.iter().map(|u| {
+        let cost: fn(&UnaryOp, DType) -> u32 = |u, d| u.cost(d);
+        (u.name(), DType::ALL.map(|d| cost(u, d)), u.flops(), u.ulps(), u.rounds_half(), u.stablehlo_names())
+    });
+    let binary = BinaryOp::ALL
+        .iter()
+        .map(|b| (b.name(), DType::ALL.map(|d| b.cost(d)), b.flops(), b.ulps(), b.rounds_half(), b.stablehlo_names()));
+    for (name, costs, flops, ulps, rounds, names) in unary.chain(binary) {
+        let op = spec.op(name).expect("listed");
+        for (dtype, cost) in DType::ALL.into_iter().zip(costs) {
+            assert_eq!(cost, op.cost_on(dtype.name()), "{name} on {dtype}");
+        }
+        assert_eq!(flops, u64::from(op.flops), "{name}");
+        assert_eq!(matches!(op.accuracy("f32"), Some(Accuracy::Ulp(n)) if n == ulps), ulps != 0, "{name}");
+        assert_eq!(rounds, op.accuracy("f16").is_some_and(|a| a != Accuracy::Exact), "{name}");
+        assert_eq!(names, op.stablehlo_names(name), "{name}");
+    }
+}
+
+/// The neutral element and the absorbing one do what their names say, by the meaning that the table gives.
+#[test]
+fn special_elements_are_neutral_or_absorbing() {
+    for reducer in Reducer::ALL {
+        let op = reducer.binary();
+        for dtype in op.operand_types().iter().filter(|d| !d.is_complex()) {
+            let e = reducer.identity(dtype).expect("defined");
+            assert_eq!((e.dtype(), e.rank()), (dtype, 0));
+            let zero = reducer.start(dtype).expect("defined");
+            assert!(zero == e || (reducer == Reducer::Add && dtype.is_float()), "{reducer:?} on {dtype}");
+        }
+        assert_eq!(reducer.identity(DType::F32).is_some(), op.operand_types().contains(DType::F32));
+    }
+    assert_eq!(Reducer::Add.identity(DType::F32), Some(Tensor::scalar(-0.0f32)));
+    assert_eq!(Reducer::Minimum.identity(DType::U64), Some(Tensor::scalar(u64::MAX)));
+    assert_eq!(Reducer::Maximum.identity(DType::I64), Some(Tensor::scalar(i64::MIN)));
+    assert_eq!(Reducer::Maximum.identity(DType::Bool), Some(Tensor::scalar(false)));
+    assert_eq!(Reducer::And.identity(DType::I16), Some(Tensor::scalar(-1i16)));
+    assert_eq!(Reducer::And.identity(DType::U16), Some(Tensor::scalar(u16::MAX)));
+    assert_eq!(Reducer::And.identity(DType::U4).map(|t| t.bytes().to_vec()), Some(vec![15]));
+    assert_eq!(Reducer::Maximum.identity(DType::F16), Some(Tensor::scalar(half::f16::NEG_INFINITY)));
 }

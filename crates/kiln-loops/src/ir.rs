@@ -290,9 +290,19 @@ impl Index {
 impl Const {
     /// A literal from f64, rounded to `dtype` (ints: truncated and saturated; bool: non-zero).
     pub fn from_f64(dtype: DType, v: f64) -> Const {
-        let scalar = kiln_ir::Tensor::scalar_of(dtype, v);
+        Const::of(&kiln_ir::Tensor::scalar_of(dtype, v))
+    }
+    /// The element of a scalar.
+    fn of(scalar: &kiln_ir::Tensor) -> Const {
         let bits = scalar.bytes().iter().rev().fold(0, |bits, b| bits << 8 | u64::from(*b));
-        Const { dtype, bits }
+        Const { dtype: scalar.dtype(), bits }
+    }
+    /// The neutral element of a reducer: -0 for a sum of floats.
+    ///
+    /// # Panics
+    /// When the reducer is not defined on the type, which the verifier refuses.
+    pub fn identity(reducer: Reducer, dtype: DType) -> Const {
+        Const::of(&reducer.identity(dtype).expect("the verifier refuses reducers of types they are not defined on"))
     }
     /// An i64 literal, as indices use.
     pub fn i64(v: i64) -> Const {

@@ -80,52 +80,28 @@ const fn is_f32_or_f64(t: DType) -> bool {
     matches!(t, DType::F32 | DType::F64)
 }
 
-/// True when `op` takes an operand of type `t` in the loop IR.
+/// True for the types that operators compute with: f16 and bf16 are computed in f32.
+const fn computes_with(t: DType) -> bool {
+    is_loop_type(t) && !matches!(t, DType::F16 | DType::BF16)
+}
+
+/// True when `op` takes an operand of type `t` in the loop IR: as in the graph, and `abs` and `sign` of unsigned ints, too.
 pub const fn unary_accepts(op: UnaryOp, t: DType) -> bool {
-    match op {
-        UnaryOp::Abs | UnaryOp::Negate | UnaryOp::Sign => t.is_int() || is_f32_or_f64(t),
-        UnaryOp::Not => t.is_int() || matches!(t, DType::Bool),
-        UnaryOp::CountLeadingZeros | UnaryOp::Popcnt => t.is_int(),
-        UnaryOp::Cbrt
-        | UnaryOp::Ceil
-        | UnaryOp::Cosine
-        | UnaryOp::Erf
-        | UnaryOp::Exponential
-        | UnaryOp::ExponentialMinusOne
-        | UnaryOp::Floor
-        | UnaryOp::IsFinite
-        | UnaryOp::Log
-        | UnaryOp::LogPlusOne
-        | UnaryOp::Logistic
-        | UnaryOp::RoundNearestAfz
-        | UnaryOp::RoundNearestEven
-        | UnaryOp::Rsqrt
-        | UnaryOp::Sine
-        | UnaryOp::Sqrt
-        | UnaryOp::Tan
-        | UnaryOp::Tanh => is_f32_or_f64(t),
-    }
+    let unsigned = matches!(op, UnaryOp::Abs | UnaryOp::Sign) && t.is_unsigned_int();
+    computes_with(t) && (op.operand_types().contains(t) || unsigned)
 }
 
 /// The type that `op` gives for an operand of type `t`.
 pub const fn unary_result(op: UnaryOp, t: DType) -> DType {
-    match op {
-        UnaryOp::IsFinite => DType::Bool,
-        _ => t,
+    match op.result_dtype() {
+        Some(result) => result,
+        None => t,
     }
 }
 
-/// True when `op` takes two operands of type `t` in the loop IR.
+/// True when `op` takes two operands of type `t` in the loop IR: as in the graph.
 pub const fn binary_accepts(op: BinaryOp, t: DType) -> bool {
-    match op {
-        BinaryOp::Add | BinaryOp::Multiply | BinaryOp::Maximum | BinaryOp::Minimum => {
-            t.is_int() || is_f32_or_f64(t) || matches!(t, DType::Bool)
-        }
-        BinaryOp::Subtract | BinaryOp::Divide | BinaryOp::Remainder | BinaryOp::Power => t.is_int() || is_f32_or_f64(t),
-        BinaryOp::Atan2 => is_f32_or_f64(t),
-        BinaryOp::And | BinaryOp::Or | BinaryOp::Xor => t.is_int() || matches!(t, DType::Bool),
-        BinaryOp::ShiftLeft | BinaryOp::ShiftRightArithmetic | BinaryOp::ShiftRightLogical => t.is_int(),
-    }
+    computes_with(t) && op.operand_types().contains(t)
 }
 
 /// The type of a well-typed expression: of its first operand, of the buffer, or fixed by the operator. `None` when a

@@ -81,29 +81,7 @@ pub(crate) fn int_range(dtype: DType) -> Option<(i128, i128)> {
 
 /// The value that leaves every other one unchanged: exactly, so -0 for a float sum.
 pub(crate) fn identity(reducer: Reducer, dtype: DType) -> Option<Lit> {
-    let float = dtype.is_float();
-    Some(match (reducer, dtype) {
-        (Reducer::Add, d) if float => {
-            debug_assert!(d.is_float());
-            Lit::Float(-0.0)
-        }
-        (Reducer::Multiply, DType::Bool) | (Reducer::And, DType::Bool) | (Reducer::Minimum, DType::Bool) => {
-            Lit::Bool(true)
-        }
-        (Reducer::Add | Reducer::Or | Reducer::Xor | Reducer::Maximum, DType::Bool) => Lit::Bool(false),
-        (Reducer::Multiply, d) => Lit::whole(d, 1),
-        (Reducer::Minimum, _) if float => Lit::Float(f64::INFINITY),
-        (Reducer::Maximum, _) if float => Lit::Float(f64::NEG_INFINITY),
-        (Reducer::Minimum, d) => Lit::Int(int_range(d)?.1),
-        (Reducer::Maximum, d) => Lit::Int(int_range(d)?.0),
-        (Reducer::Add, _) => Lit::Int(0),
-        (Reducer::And | Reducer::Or | Reducer::Xor, _) if float => return None,
-        (Reducer::And, d) => {
-            let (low, high) = int_range(d)?;
-            Lit::Int(if low < 0 { -1 } else { high })
-        }
-        (Reducer::Or | Reducer::Xor, _) => Lit::Int(0),
-    })
+    Lit::of(&reducer.identity(dtype)?)
 }
 
 /// Whether reducing with this initial value is reducing without one, up to the sign of a zero sum.

@@ -62,7 +62,7 @@ fn the_log_counts_rules_and_says_the_level() {
          %2 = negate %1 : f32[2]\n  %3 = negate %2 : f32[2]\n  return %3\n}\n",
     );
     let exact = optimize(verified(f.clone()), &options()).expect("valid").log;
-    assert_eq!((exact.count("negate of negate"), exact.count("x + 0")), (1, 0));
+    assert_eq!((exact.count("involution"), exact.count("x + 0")), (1, 0));
     assert_eq!(exact.level_needed(), Level::Exact);
     let contract = optimize(verified(f), &OptimizeOptions { numerics: Level::Contract, ..options() }).expect("valid");
     assert_eq!((contract.log.count("x + 0"), contract.log.level_needed()), (1, Level::Contract));

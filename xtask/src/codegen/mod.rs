@@ -1,5 +1,7 @@
 //! Everything that is derived from the operator table: `cargo xtask codegen`.
 
+mod builder;
+mod deriv;
 mod kinds;
 mod reference;
 mod scalar;
@@ -36,6 +38,8 @@ fn outputs(root: &Path) -> Result<Vec<(PathBuf, String)>, String> {
     Ok(vec![
         (ir.join("kind.rs"), rustfmt(root, &kinds::generate(&spec))?),
         (ir.join("scalar_ops.rs"), rustfmt(root, &scalar::generate(&spec))?),
+        (root.join("crates/kiln-autodiff/src/generated/elementwise.rs"), rustfmt(root, &deriv::generate(&spec)?)?),
+        (root.join("crates/kiln-builder/src/generated/elementwise.rs"), rustfmt(root, &builder::generate(&spec))?),
         (root.join("docs/operators.md"), reference::generate(&spec)),
     ])
 }

@@ -70,6 +70,9 @@ fn entry(out: &mut String, name: &str, op: &Operator) {
         }
     }
     let _ = writeln!(out, "- Accuracy: {}", accuracies(op));
+    if let Some(builder) = &op.builder {
+        let _ = writeln!(out, "- Builder: `{builder}`");
+    }
     if !op.facts.is_empty() {
         let _ = writeln!(out, "- Facts: {}", op.facts.join(", "));
     }

@@ -1,8 +1,9 @@
 //! What floats may differ by.
 
 use super::compare::Allowed;
+use kiln::ir::{BinaryOp, UnaryOp};
 use kiln_stablehlo::CheckKind;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What the numerics contract allows the results of some operators, beyond a file's own demand.
 struct Row {
@@ -16,31 +17,9 @@ struct Row {
     reason: &'static str,
 }
 
-/// Tolerances by operator. A case is allowed what the widest of its operators is allowed; one whose operators are not here, nothing
-/// beyond its own demand.
-const TABLE: [Row; 6] = [
-    Row {
-        operators: &[
-            "stablehlo.exponential",
-            "stablehlo.exponential_minus_one",
-            "stablehlo.log",
-            "stablehlo.log_plus_one",
-            "stablehlo.logistic",
-            "stablehlo.tanh",
-            "stablehlo.sine",
-            "stablehlo.cosine",
-            "stablehlo.tan",
-            "stablehlo.atan2",
-            "stablehlo.power",
-            "stablehlo.cbrt",
-            "stablehlo.rsqrt",
-            "chlo.erf",
-            "chlo.tan",
-        ],
-        ulps: 4,
-        scale: 0,
-        reason: "at most 2 ulp on either side",
-    },
+/// Tolerances of operators that the operator table gives no bound. A case is allowed what the widest of its operators is allowed;
+/// one whose operators are neither here nor there, nothing beyond its own demand.
+const TABLE: [Row; 5] = [
     Row {
         operators: &[
             "chlo.acos",
@@ -115,16 +94,31 @@ pub fn asked(kind: CheckKind) -> Allowed {
     }
 }
 
+/// The names of elementwise operators that the operator table gives a bound, and what their results may differ by: either side
+/// may be off by the bound.
+fn elementwise() -> impl Iterator<Item = (&'static [&'static str], u32)> {
+    let unary = UnaryOp::ALL.iter().map(|u| (u.stablehlo_names(), u.ulps()));
+    let binary = BinaryOp::ALL.iter().map(|b| (b.stablehlo_names(), b.ulps()));
+    unary.chain(binary).filter(|(_, ulps)| *ulps != 0).map(|(names, ulps)| (names, 2 * ulps))
+}
+
 /// What a program of these operators is allowed, if it is more than nothing.
 pub fn contract(operators: &BTreeSet<String>) -> Option<Allowed> {
-    let rows: Vec<&Row> = TABLE.iter().filter(|r| r.operators.iter().any(|o| operators.contains(*o))).collect();
-    let (ulps, scale) = (rows.iter().map(|r| r.ulps).max()?, rows.iter().map(|r| r.scale).max()?);
+    let any = |names: &[&str]| names.iter().any(|n| operators.contains(*n));
+    let listed = TABLE.iter().filter(|r| any(r.operators)).map(|r| (r.ulps, r.scale));
+    let bounded = elementwise().filter(|(names, _)| any(names)).map(|(_, ulps)| (ulps, 0));
+    let (ulps, scale) = bounded.chain(listed).reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)))?;
     Some(Allowed::Contract { ulps, scale })
 }
 
 /// The tolerances as a Markdown table.
 pub fn table() -> String {
     let mut out = "| operators | ulp | ulp of the largest | why |\n|---|---|---|---|\n".to_owned();
+    let mut bounded: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
+    elementwise().for_each(|(names, ulps)| bounded.entry(ulps).or_default().extend(names));
+    for (ulps, names) in bounded {
+        out += &format!("| {} | {ulps} | 0 | at most {} ulp on either side |\n", names.join(", "), ulps / 2);
+    }
     for row in &TABLE {
         out += &format!("| {} | {} | {} | {} |\n", row.operators.join(", "), row.ulps, row.scale, row.reason);
     }
@@ -141,11 +135,14 @@ mod tests {
         assert_eq!(contract(&set(&["stablehlo.add", "stablehlo.sqrt"])), None);
         let allowed = contract(&set(&["stablehlo.add", "stablehlo.dot_general", "chlo.lgamma"]));
         assert_eq!(allowed, Some(Allowed::Contract { ulps: 64, scale: 16 }));
+        let allowed = contract(&set(&["chlo.erf", "stablehlo.sqrt"]));
+        assert_eq!(allowed, Some(Allowed::Contract { ulps: 4, scale: 0 }));
     }
 
     #[test]
     fn no_operator_is_listed_twice() {
-        let all: Vec<&str> = TABLE.iter().flat_map(|r| r.operators).copied().collect();
+        let names = TABLE.iter().map(|r| r.operators).chain(elementwise().map(|(names, _)| names));
+        let all: Vec<&str> = names.flatten().copied().collect();
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
     }
 }

@@ -5,36 +5,14 @@ use kiln_ir::DType;
 use kiln_ir::op::Reducer;
 use kiln_loops::Const;
 
-/// Bits of the neutral element. For float sums -0, which keeps the sign of a sum of negative zeros.
-fn identity_bits(op: Reducer, t: DType) -> u64 {
-    let ones = match t {
-        DType::Bool => 1,
-        t => u64::MAX >> (64 - t.bits()),
-    };
-    let (low, high) = match t {
-        DType::Bool => (0, 1),
-        t if t.is_float() => (Const::from_f64(t, f64::NEG_INFINITY).bits, Const::from_f64(t, f64::INFINITY).bits),
-        t if t.is_signed_int() => (1 << (t.bits() - 1), ones >> 1),
-        _ => (0, ones),
-    };
-    match op {
-        Reducer::Add if t.is_float() => Const::from_f64(t, -0.0).bits,
-        Reducer::Add | Reducer::Or | Reducer::Xor => 0,
-        Reducer::Multiply => Const::from_f64(t, 1.0).bits,
-        Reducer::And => ones,
-        Reducer::Minimum => high,
-        Reducer::Maximum => low,
-    }
-}
-
 impl Emitter<'_> {
     /// Sets an accumulator to the neutral element.
     pub fn identity(&mut self, acc: &str, op: Reducer, t: DType) {
-        let bits = identity_bits(op, t);
+        let neutral = Const::identity(op, t);
         if t == DType::Bool {
-            self.line(&format!("setp.ne.u32 {acc}, {bits}, 0;"));
+            self.line(&format!("setp.ne.u32 {acc}, {}, 0;", neutral.bits));
         } else {
-            self.move_to(acc, Class::of(t), &immediate(&Const { dtype: t, bits }));
+            self.move_to(acc, Class::of(t), &immediate(&neutral));
         }
     }
 

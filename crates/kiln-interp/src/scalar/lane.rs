@@ -83,24 +83,7 @@ macro_rules! int_lane {
                     UnaryOp::Not => |x| !x,
                     UnaryOp::Popcnt => |x| x.count_ones() as $t,
                     UnaryOp::Sign => $sign,
-                    UnaryOp::Cbrt
-                    | UnaryOp::Ceil
-                    | UnaryOp::Cosine
-                    | UnaryOp::Erf
-                    | UnaryOp::Exponential
-                    | UnaryOp::ExponentialMinusOne
-                    | UnaryOp::Floor
-                    | UnaryOp::IsFinite
-                    | UnaryOp::Log
-                    | UnaryOp::LogPlusOne
-                    | UnaryOp::Logistic
-                    | UnaryOp::RoundNearestAfz
-                    | UnaryOp::RoundNearestEven
-                    | UnaryOp::Rsqrt
-                    | UnaryOp::Sine
-                    | UnaryOp::Sqrt
-                    | UnaryOp::Tan
-                    | UnaryOp::Tanh => return None,
+                    _ => return None,
                 })
             }
 
@@ -130,7 +113,7 @@ macro_rules! int_lane {
                         let amount = (y as $unsigned).min($t::BITS as $unsigned - 1) as u32;
                         ((x as $signed) >> amount) as $t
                     },
-                    BinaryOp::Atan2 => return None,
+                    _ => return None,
                 })
             }
 
@@ -211,29 +194,7 @@ impl Lane for bool {
     fn unary(op: UnaryOp) -> Option<Fn1<bool>> {
         match op {
             UnaryOp::Not => Some(|x| !x),
-            UnaryOp::Abs
-            | UnaryOp::Cbrt
-            | UnaryOp::Ceil
-            | UnaryOp::Cosine
-            | UnaryOp::CountLeadingZeros
-            | UnaryOp::Erf
-            | UnaryOp::Exponential
-            | UnaryOp::ExponentialMinusOne
-            | UnaryOp::Floor
-            | UnaryOp::IsFinite
-            | UnaryOp::Log
-            | UnaryOp::LogPlusOne
-            | UnaryOp::Logistic
-            | UnaryOp::Negate
-            | UnaryOp::Popcnt
-            | UnaryOp::RoundNearestAfz
-            | UnaryOp::RoundNearestEven
-            | UnaryOp::Rsqrt
-            | UnaryOp::Sign
-            | UnaryOp::Sine
-            | UnaryOp::Sqrt
-            | UnaryOp::Tan
-            | UnaryOp::Tanh => None,
+            _ => None,
         }
     }
 
@@ -242,14 +203,7 @@ impl Lane for bool {
             BinaryOp::Add | BinaryOp::Maximum | BinaryOp::Or => Some(|x, y| x | y),
             BinaryOp::Multiply | BinaryOp::Minimum | BinaryOp::And => Some(|x, y| x & y),
             BinaryOp::Xor => Some(|x, y| x ^ y),
-            BinaryOp::Atan2
-            | BinaryOp::Divide
-            | BinaryOp::Power
-            | BinaryOp::Remainder
-            | BinaryOp::ShiftLeft
-            | BinaryOp::ShiftRightArithmetic
-            | BinaryOp::ShiftRightLogical
-            | BinaryOp::Subtract => None,
+            _ => None,
         }
     }
 

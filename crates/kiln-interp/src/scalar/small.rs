@@ -43,24 +43,7 @@ macro_rules! sub_byte {
                     UnaryOp::Not => |x| $t::new(!x.0),
                     UnaryOp::Popcnt => |x| $t::new(x.bits().count_ones() as $repr),
                     UnaryOp::Sign => |x| $t::new(x.0.cmp(&0) as i8 as $repr),
-                    UnaryOp::Cbrt
-                    | UnaryOp::Ceil
-                    | UnaryOp::Cosine
-                    | UnaryOp::Erf
-                    | UnaryOp::Exponential
-                    | UnaryOp::ExponentialMinusOne
-                    | UnaryOp::Floor
-                    | UnaryOp::IsFinite
-                    | UnaryOp::Log
-                    | UnaryOp::LogPlusOne
-                    | UnaryOp::Logistic
-                    | UnaryOp::RoundNearestAfz
-                    | UnaryOp::RoundNearestEven
-                    | UnaryOp::Rsqrt
-                    | UnaryOp::Sine
-                    | UnaryOp::Sqrt
-                    | UnaryOp::Tan
-                    | UnaryOp::Tanh => return None,
+                    _ => return None,
                 })
             }
 
@@ -98,7 +81,7 @@ macro_rules! sub_byte {
                         let sign_extended = (x.bits() << (8 - $bits)) as i8 >> (8 - $bits);
                         $t::new((sign_extended >> (y.0 as u8).min($bits - 1)) as $repr)
                     },
-                    BinaryOp::Atan2 => return None,
+                    _ => return None,
                 })
             }
 

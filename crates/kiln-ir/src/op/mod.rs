@@ -6,11 +6,13 @@
 mod dims;
 mod enums;
 mod generated;
+mod special;
 
 pub use dims::{Axes, ConvDims, DotDims, GatherDims, Ints, ScatterDims, Window, WindowDim};
 pub use enums::{ArgKind, CompareDirection, FftKind, Reducer, RngAlgorithm, ScatterUpdate, TransposeKind};
 pub use generated::kind::{Class, Effects, OpKind};
 pub use generated::scalar_ops::*;
+pub use special::SpecialElement;
 
 use crate::dim::Dim;
 use crate::dtype::DType;

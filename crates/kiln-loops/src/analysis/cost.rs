@@ -1,7 +1,6 @@
 //! The work of a kernel.
 
 use crate::ir::{AxisId, Buf, Expr, Index, Kernel, Loop, Stmt, Var};
-use kiln_ir::{BinaryOp, UnaryOp};
 use std::collections::BTreeMap;
 
 /// The work of one invocation of a kernel (conditions taken as true, numbers saturate).
@@ -96,8 +95,8 @@ impl Walk<'_> {
             Expr::Const(_) => return,
             Expr::Load { .. } => ("load", 0),
             Expr::Axis(_) => ("axis", 0),
-            Expr::Unary(op, a) => (op.name(), if float(a) { unary_flops(*op) } else { 0 }),
-            Expr::Binary(op, a, _) => (op.name(), if float(a) { binary_flops(*op) } else { 0 }),
+            Expr::Unary(op, a) => (op.name(), if float(a) { op.flops() } else { 0 }),
+            Expr::Binary(op, a, _) => (op.name(), if float(a) { op.flops() } else { 0 }),
             Expr::Compare(..) => ("compare", 0),
             Expr::Select(..) => ("select", 0),
             Expr::Convert(..) => ("convert", 0),
@@ -105,43 +104,5 @@ impl Walk<'_> {
             Expr::Fma(..) => ("fma", 2),
         };
         self.add(name, flops);
-    }
-}
-
-/// Floating-point operations of a unary operator in f32, roughly as its expansion takes.
-pub const fn unary_flops(op: UnaryOp) -> u64 {
-    match op {
-        UnaryOp::CountLeadingZeros | UnaryOp::Not | UnaryOp::Popcnt | UnaryOp::IsFinite | UnaryOp::Sign => 0,
-        UnaryOp::Abs | UnaryOp::Negate | UnaryOp::Sqrt | UnaryOp::Floor | UnaryOp::Ceil | UnaryOp::RoundNearestEven => {
-            1
-        }
-        UnaryOp::RoundNearestAfz | UnaryOp::Rsqrt => 2,
-        UnaryOp::Exponential => 18,
-        UnaryOp::ExponentialMinusOne | UnaryOp::Log => 24,
-        UnaryOp::Logistic | UnaryOp::LogPlusOne => 26,
-        UnaryOp::Tanh | UnaryOp::Cbrt => 34,
-        UnaryOp::Erf => 44,
-        UnaryOp::Sine | UnaryOp::Cosine | UnaryOp::Tan => 50,
-    }
-}
-
-/// Floating-point operations of a binary operator in f32, roughly as its expansion takes.
-pub const fn binary_flops(op: BinaryOp) -> u64 {
-    match op {
-        BinaryOp::And
-        | BinaryOp::Or
-        | BinaryOp::Xor
-        | BinaryOp::ShiftLeft
-        | BinaryOp::ShiftRightArithmetic
-        | BinaryOp::ShiftRightLogical => 0,
-        BinaryOp::Add
-        | BinaryOp::Subtract
-        | BinaryOp::Multiply
-        | BinaryOp::Divide
-        | BinaryOp::Maximum
-        | BinaryOp::Minimum => 1,
-        BinaryOp::Atan2 => 30,
-        BinaryOp::Remainder => 50,
-        BinaryOp::Power => 60,
     }
 }

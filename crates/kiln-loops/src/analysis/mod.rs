@@ -9,6 +9,6 @@ mod lanes;
 mod vector;
 
 pub use body::{Body, BodyCall, bodies, with_calls};
-pub use cost::{Cost, binary_flops, cost, unary_flops};
+pub use cost::{Cost, cost};
 pub use lanes::{Lanes, Pattern};
 pub use vector::{VectorLoop, VectorModel, VectorPlan};

@@ -193,54 +193,13 @@ impl Emitter<'_> {
     /// A unary operator on elements of `dtype`'s compute type, rounded to the result dtype.
     pub fn apply_unary(&mut self, op: UnaryOp, dtype: DType, x: Var) -> Var {
         let y = self.unary(op, x);
-        match op {
-            UnaryOp::Abs
-            | UnaryOp::Ceil
-            | UnaryOp::Floor
-            | UnaryOp::IsFinite
-            | UnaryOp::Negate
-            | UnaryOp::Not
-            | UnaryOp::Popcnt
-            | UnaryOp::CountLeadingZeros
-            | UnaryOp::RoundNearestAfz
-            | UnaryOp::RoundNearestEven
-            | UnaryOp::Sign => y,
-            UnaryOp::Cbrt
-            | UnaryOp::Cosine
-            | UnaryOp::Erf
-            | UnaryOp::Exponential
-            | UnaryOp::ExponentialMinusOne
-            | UnaryOp::Log
-            | UnaryOp::LogPlusOne
-            | UnaryOp::Logistic
-            | UnaryOp::Rsqrt
-            | UnaryOp::Sine
-            | UnaryOp::Sqrt
-            | UnaryOp::Tan
-            | UnaryOp::Tanh => self.rounded(dtype, y),
-        }
+        if op.rounds_half() { self.rounded(dtype, y) } else { y }
     }
 
     /// A binary operator on elements of `dtype`'s compute type, rounded to it.
     pub fn apply_binary(&mut self, op: BinaryOp, dtype: DType, x: Var, y: Var) -> Var {
         let z = self.binary(op, x, y);
-        match op {
-            BinaryOp::Maximum
-            | BinaryOp::Minimum
-            | BinaryOp::And
-            | BinaryOp::Or
-            | BinaryOp::Xor
-            | BinaryOp::ShiftLeft
-            | BinaryOp::ShiftRightArithmetic
-            | BinaryOp::ShiftRightLogical => z,
-            BinaryOp::Add
-            | BinaryOp::Atan2
-            | BinaryOp::Divide
-            | BinaryOp::Multiply
-            | BinaryOp::Power
-            | BinaryOp::Remainder
-            | BinaryOp::Subtract => self.rounded(dtype, z),
-        }
+        if op.rounds_half() { self.rounded(dtype, z) } else { z }
     }
 
     /// Index over all of a value's elements in row-major order, from axes of their own in a scope about to be opened.

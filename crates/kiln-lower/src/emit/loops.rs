@@ -65,7 +65,7 @@ impl Emitter<'_> {
                     (f.result, f.init)
                 } else {
                     let c = self.fresh(dtype, 0);
-                    identities.push(Stmt::Let { var: c, expr: Expr::Const(identity(f.op, dtype)) });
+                    identities.push(Stmt::Let { var: c, expr: Expr::Const(Const::identity(f.op, dtype)) });
                     (self.fresh(dtype, 0), c)
                 };
                 reductions.push(Reduction { result, init, op: f.op, value: *value });
@@ -247,34 +247,6 @@ pub(super) fn chunk_of(n: i64) -> Option<i64> {
         down.chain(up).map(|k| k * step).find(|c| *c > 0 && *c < n && n % c == 0)
     };
     find(16).or_else(|| find(1))
-}
-
-/// The neutral element of a combiner. For float sums `-0`, which keeps the sign of a sum of negative zeros.
-pub(super) fn identity(op: Reducer, dtype: kiln_ir::DType) -> Const {
-    use kiln_ir::DType;
-    let float = |v: f64| Const::from_f64(dtype, v);
-    let ones = if dtype == DType::Bool {
-        1
-    } else if dtype.size() == 8 {
-        u64::MAX
-    } else {
-        (1 << dtype.bits()) - 1
-    };
-    let (min, max) = match dtype {
-        DType::Bool => (0, 1),
-        d if d.is_unsigned_int() => (0, ones),
-        d if d.is_signed_int() => (1 << (d.bits() - 1), ones >> 1),
-        _ => (float(f64::NEG_INFINITY).bits, float(f64::INFINITY).bits),
-    };
-    let bits = match op {
-        Reducer::Add if dtype.is_float() => float(-0.0).bits,
-        Reducer::Add | Reducer::Or | Reducer::Xor => 0,
-        Reducer::Multiply => float(1.0).bits,
-        Reducer::Minimum => max,
-        Reducer::Maximum => min,
-        Reducer::And => ones,
-    };
-    Const { dtype, bits }
 }
 
 /// Merges adjacent axes that every index uses as one.

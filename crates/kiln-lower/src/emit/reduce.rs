@@ -3,11 +3,11 @@
 use super::builder::{Context, Emitter, unsupported};
 use super::elemental::Emit;
 use super::index::{self, Idx, Sizes};
-use super::loops::{Fold, Nest, identity, worth_parallel};
+use super::loops::{Fold, Nest, worth_parallel};
 use super::{Emitted, Temp, launch};
 use kiln_ir::op::{ArgKind, Axes, CompareDirection, Reducer};
 use kiln_ir::{BinaryOp, DType, Func, Node, NodeId, Op, Value};
-use kiln_loops::{AxisId, Index, Stmt, Var};
+use kiln_loops::{AxisId, Const, Index, Stmt, Var};
 use kiln_plan::fusion::Group;
 use std::collections::BTreeMap;
 
@@ -183,7 +183,7 @@ impl Emitter<'_> {
             ArgKind::Max => Reducer::Maximum,
         };
         let level = self.place(idx);
-        let start = self.constant(identity(op, t));
+        let start = self.constant(Const::identity(op, t));
         let (axes, full) = self.reduced_axes(level + 1, &sizes, &[*axis], idx, None);
         let extreme = self.fold(level, axes, true, &[(op, start)], |e| Ok(vec![e.elem(operand, &full)?]))?[0];
         let (axes, full) = self.reduced_axes(level + 1, &sizes, &[*axis], idx, None);
@@ -317,7 +317,7 @@ impl Stage<'_> {
             let mut folds = Vec::new();
             for &m in self.batch {
                 let Op::Reduce { reducer, .. } = &cx.node(m).op else { continue };
-                let init = e.constant(identity(*reducer, dtype_of(cx.node(m)).compute_type()));
+                let init = e.constant(Const::identity(*reducer, dtype_of(cx.node(m)).compute_type()));
                 folds.push((*reducer, init));
             }
             let others = dims.iter().copied().filter(|d| *d != self.first);

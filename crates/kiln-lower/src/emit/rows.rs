@@ -6,7 +6,7 @@ use super::index::{self, Idx, Sizes};
 use super::loops::worth_parallel;
 use super::reduce::two_stage;
 use super::{Emitted, launch};
-use kiln_ir::{BinaryOp, DType, Node, NodeId, Op, UnaryOp, Value};
+use kiln_ir::{DType, Node, NodeId, Op, Value};
 use kiln_loops::{AxisId, Buf, Index, Var};
 use std::collections::BTreeMap;
 
@@ -157,26 +157,17 @@ fn split_at(shape: &[i64], rows: i64) -> usize {
     shape.len()
 }
 
+/// From this cost on a value is better stored than computed again.
+const STORED_COST: u32 = 20;
+
 /// True for operators that are better stored than computed again.
 fn is_expensive(node: &Node) -> bool {
-    match &node.op {
-        Op::Unary(u) => matches!(
-            u,
-            UnaryOp::Cbrt
-                | UnaryOp::Cosine
-                | UnaryOp::Erf
-                | UnaryOp::Exponential
-                | UnaryOp::ExponentialMinusOne
-                | UnaryOp::Log
-                | UnaryOp::LogPlusOne
-                | UnaryOp::Logistic
-                | UnaryOp::Sine
-                | UnaryOp::Tan
-                | UnaryOp::Tanh
-        ),
-        Op::Binary(b) => matches!(b, BinaryOp::Atan2 | BinaryOp::Power | BinaryOp::Remainder),
-        _ => false,
-    }
+    let cost = match &node.op {
+        Op::Unary(u) => u.cost(node.types[0].dtype),
+        Op::Binary(b) => b.cost(node.types[0].dtype),
+        _ => 0,
+    };
+    cost >= STORED_COST
 }
 
 impl Emitter<'_> {

@@ -3,7 +3,7 @@
 use super::builder::{Context, Emitter, unsupported};
 use super::elemental::Emit;
 use super::index::{self, Idx, Sizes};
-use super::loops::{identity, worth_parallel};
+use super::loops::worth_parallel;
 use super::{Emitted, launch};
 use kiln_ir::op::{CompareDirection, Reducer, WindowDim};
 use kiln_ir::{BinaryOp, DType, Func, Node, NodeId, Op, Value};
@@ -73,7 +73,7 @@ impl Emitter<'_> {
             return Ok(init);
         }
         // Padding and the gaps of dilated operands take no part.
-        let none = self.constant(identity(*reducer, dtype.compute_type()));
+        let none = self.constant(Const::identity(*reducer, dtype.compute_type()));
         let value = |e: &mut Self, at: &[Index]| -> Emit<Var> {
             let (place, valid) = e.window_element(&window.dims, &sizes, idx, at);
             let x = e.elem(operand, &place)?;
@@ -214,7 +214,7 @@ impl Emitter<'_> {
                 Reducer::Maximum
             }
         };
-        let none = self.constant(identity(op, t));
+        let none = self.constant(Const::identity(op, t));
         let level = self.top();
         let window_axes = |e: &mut Self| {
             let (mut axes, mut at) = (Vec::new(), Idx::new());

@@ -9,7 +9,7 @@ use crate::options::Level;
 use crate::pass::Pass;
 use crate::rewrite::numel;
 use kiln_ir::rewrite::walk;
-use kiln_ir::{BinaryOp, Func, InputKind, Node, NodeId, Op, Output, OutputKind, UnaryOp, Value};
+use kiln_ir::{Func, InputKind, Node, NodeId, Op, Output, OutputKind, Value};
 use smallvec::smallvec;
 
 /// Cheap nodes move when their result has at most this many elements.
@@ -46,8 +46,15 @@ enum Cost {
     Fixed,
 }
 
-fn cost(op: &Op) -> Cost {
-    match op {
+/// Elementwise operators of at least this cost are worth keeping a big result for.
+const HIGH: u32 = 4;
+
+fn priced(cost: u32) -> Cost {
+    if cost < HIGH { Cost::Cheap } else { Cost::High }
+}
+
+fn cost(node: &Node) -> Cost {
+    match &node.op {
         Op::Constant(_)
         | Op::Iota { .. }
         | Op::BroadcastInDim { .. }
@@ -56,34 +63,9 @@ fn cost(op: &Op) -> Cost {
         | Op::GetDimensionSize(_)
         | Op::Real
         | Op::Imag => Cost::Free,
-        Op::Unary(u) => match u {
-            UnaryOp::Abs
-            | UnaryOp::Ceil
-            | UnaryOp::CountLeadingZeros
-            | UnaryOp::Floor
-            | UnaryOp::IsFinite
-            | UnaryOp::Negate
-            | UnaryOp::Not
-            | UnaryOp::Popcnt
-            | UnaryOp::RoundNearestAfz
-            | UnaryOp::RoundNearestEven
-            | UnaryOp::Sign => Cost::Cheap,
-            UnaryOp::Cbrt
-            | UnaryOp::Cosine
-            | UnaryOp::Erf
-            | UnaryOp::Exponential
-            | UnaryOp::ExponentialMinusOne
-            | UnaryOp::Log
-            | UnaryOp::LogPlusOne
-            | UnaryOp::Logistic
-            | UnaryOp::Rsqrt
-            | UnaryOp::Sine
-            | UnaryOp::Sqrt
-            | UnaryOp::Tan
-            | UnaryOp::Tanh => Cost::High,
-        },
-        Op::Binary(BinaryOp::Divide | BinaryOp::Remainder | BinaryOp::Power | BinaryOp::Atan2) => Cost::High,
-        Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Clamp | Op::Convert(_) => Cost::Cheap,
+        Op::Unary(u) => priced(u.cost(node.types[0].dtype)),
+        Op::Binary(b) => priced(b.cost(node.types[0].dtype)),
+        Op::Compare(_) | Op::Select | Op::Clamp | Op::Convert(_) => Cost::Cheap,
         Op::Slice { .. } | Op::Reverse(_) | Op::Pad { .. } | Op::DynamicSlice { .. } | Op::Complex => Cost::Cheap,
         Op::Transpose(_)
         | Op::DynamicUpdateSlice
@@ -144,10 +126,11 @@ fn invariant_nodes(body: &Func, cx: &mut Cx) -> Vec<Option<Cost>> {
         cx.work += 1;
         let state = match &node.op {
             Op::Parameter(i) => unchanged[*i as usize].then_some(Cost::Free),
-            op if cost(op) == Cost::Fixed || node.types.len() != 1 => None,
-            op => {
-                node.operands.iter().try_fold(cost(op), |c, v| invariant[v.node.index()].map(|operand| c.max(operand)))
-            }
+            _ if cost(node) == Cost::Fixed || node.types.len() != 1 => None,
+            _ => node
+                .operands
+                .iter()
+                .try_fold(cost(node), |c, v| invariant[v.node.index()].map(|operand| c.max(operand))),
         };
         invariant.push(state);
     }
@@ -162,7 +145,7 @@ fn roots(body: &Func, invariant: &[Option<Cost>]) -> Vec<NodeId> {
     for (id, node) in body.iter().rev() {
         let moves = match invariant[id.index()] {
             Some(_) if !needed[id.index()] => continue,
-            Some(_) if cost(&node.op) == Cost::Free || matches!(node.op, Op::Parameter(_)) => false,
+            Some(_) if cost(node) == Cost::Free || matches!(node.op, Op::Parameter(_)) => false,
             Some(all) => all == Cost::High || numel(&node.types[0]) <= SMALL,
             None => false,
         };

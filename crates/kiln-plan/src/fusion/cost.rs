@@ -1,6 +1,6 @@
 //! What nodes cost: which are free, cheap, expensive, and how they index their operands.
 
-use kiln_ir::{BinaryOp, Func, Node, Op, UnaryOp, Value};
+use kiln_ir::{Func, Node, Op, Value};
 
 /// True when a `reduce` or argmin/argmax folds exactly the trailing dimensions (not counting those of size 1).
 pub(super) fn reduces_trailing(func: &Func, node: &Node) -> bool {
@@ -52,45 +52,8 @@ pub(super) fn is_alias(func: &Func, node: &Node) -> bool {
 /// [`EXPENSIVE`].
 pub(super) fn op_cost(node: &Node) -> u32 {
     match &node.op {
-        Op::Unary(u) => match u {
-            UnaryOp::Abs
-            | UnaryOp::Ceil
-            | UnaryOp::Floor
-            | UnaryOp::IsFinite
-            | UnaryOp::Negate
-            | UnaryOp::Not
-            | UnaryOp::RoundNearestEven
-            | UnaryOp::Sign => 1,
-            UnaryOp::RoundNearestAfz | UnaryOp::CountLeadingZeros | UnaryOp::Popcnt => 3,
-            UnaryOp::Sqrt => 4,
-            UnaryOp::Rsqrt => 6,
-            UnaryOp::Cbrt
-            | UnaryOp::Cosine
-            | UnaryOp::Erf
-            | UnaryOp::Exponential
-            | UnaryOp::ExponentialMinusOne
-            | UnaryOp::Log
-            | UnaryOp::LogPlusOne
-            | UnaryOp::Logistic
-            | UnaryOp::Sine
-            | UnaryOp::Tan
-            | UnaryOp::Tanh => 20,
-        },
-        Op::Binary(b) => match b {
-            BinaryOp::Add
-            | BinaryOp::And
-            | BinaryOp::Maximum
-            | BinaryOp::Minimum
-            | BinaryOp::Multiply
-            | BinaryOp::Or
-            | BinaryOp::ShiftLeft
-            | BinaryOp::ShiftRightArithmetic
-            | BinaryOp::ShiftRightLogical
-            | BinaryOp::Subtract
-            | BinaryOp::Xor => 1,
-            BinaryOp::Divide if node.types[0].dtype.is_float() => 4,
-            BinaryOp::Atan2 | BinaryOp::Divide | BinaryOp::Power | BinaryOp::Remainder => 20,
-        },
+        Op::Unary(u) => u.cost(node.types[0].dtype),
+        Op::Binary(b) => b.cost(node.types[0].dtype),
         Op::Compare(_) | Op::Select | Op::Convert(_) | Op::Iota { .. } | Op::Complex => 1,
         Op::Clamp => 2,
         Op::DynamicSlice { .. } | Op::Gather(_) => 2,

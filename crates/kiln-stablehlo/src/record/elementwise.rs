@@ -9,11 +9,11 @@ use kiln_ir::{BinaryOp, DType, Op, UnaryOp};
 impl Builder<'_> {
     /// The elementwise operator of this name, if it is one.
     pub(super) fn elementwise(&mut self, op: &Operation, name: &str, x: &[Expr]) -> Built<Option<Expr>> {
-        if let Some(&u) = UnaryOp::ALL.iter().find(|u| u.name() == name) {
+        if let Some(&u) = UnaryOp::ALL.iter().find(|u| is_one_of(u.stablehlo_names(), name)) {
             let [a] = self.operands(op, x)?;
             return Ok(Some(self.graph.emit(Op::Unary(u), &[&a])));
         }
-        if let Some(&b) = BinaryOp::ALL.iter().find(|b| b.name() == name) {
+        if let Some(&b) = BinaryOp::ALL.iter().find(|b| is_one_of(b.stablehlo_names(), name)) {
             let [l, r] = self.operands(op, x)?;
             return Ok(Some(self.binary(b, &l, &r)));
         }
@@ -83,4 +83,9 @@ impl Builder<'_> {
     pub(super) fn compare_total(&self, l: &Expr, r: &Expr, direction: CompareDirection) -> Expr {
         self.graph.emit(Op::Compare(direction), &[&l.total_order_key(), &r.total_order_key()])
     }
+}
+
+/// True when `stablehlo.name` is one of the names.
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.iter().any(|n| n.strip_prefix("stablehlo.") == Some(name))
 }

@@ -12,13 +12,9 @@ impl Writer<'_> {
         match &node.op {
             Op::Parameter(_) => self.unsupported(node, "a parameter is an argument"),
             Op::Constant(t) => Ok(vec![self.constant(t)]),
-            Op::Unary(UnaryOp::Erf) => {
-                let ty = tensor(&x[0].ty);
-                Ok(self.result(&node.types[0], &format!("chlo.erf {} : {ty} -> {ty}", x[0].name)))
-            }
             Op::Unary(UnaryOp::Cbrt) if x[0].ty.dtype.is_complex() => self.complex_cube_root(node, &x[0]),
-            Op::Unary(u) => Ok(self.short(node, x, u.name())),
-            Op::Binary(b) => Ok(self.short(node, x, b.name())),
+            Op::Unary(u) => self.named(node, x, u.stablehlo_names()),
+            Op::Binary(b) => self.named(node, x, b.stablehlo_names()),
             Op::Compare(direction) => {
                 let text = comparison(*direction, &x[0], &x[1]);
                 Ok(self.result(&node.types[0], &text))
@@ -81,6 +77,19 @@ impl Writer<'_> {
             Op::RngBitGenerator { algorithm, .. } => Ok(self.random_bits(node, &x[0], *algorithm)),
             Op::Composite { name, body, .. } => self.composite(node, x, name, body),
         }
+    }
+
+    /// An operator under the first of its names.
+    fn named(&mut self, node: &Node, x: &[Val], names_there: &[&str]) -> Written<Vec<Val>> {
+        let Some(name) = names_there.first() else { return self.unsupported(node, "StableHLO has no such operator") };
+        if let Some(op) = name.strip_prefix("stablehlo.") {
+            return Ok(self.short(node, x, op));
+        }
+        let operands = match x {
+            [a] => format!("{} -> {}", tensor(&a.ty), tensor(&node.types[0])),
+            _ => arrow(&x.iter().collect::<Vec<_>>(), &node.types),
+        };
+        Ok(self.result(&node.types[0], &format!("{name} {} : {operands}", names(x))))
     }
 
     /// XLA knows cube roots of real numbers only.

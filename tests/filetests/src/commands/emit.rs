@@ -29,3 +29,7 @@ pub(super) fn kernel(file: &TestFile) -> Result<Kernel, Vec<Problem>> {
     kiln_loops::text::parse(&file.input)
         .map_err(|e| vec![Problem { line: e.line, text: format!("{}: {}", name(file), e.message) }])
 }
+
+fn invalid(errors: Vec<VerifyError>) -> Vec<Problem> {
+    errors.iter().map(|e| Problem { line: 0, text: e.to_string() }).collect()
+}

@@ -3,9 +3,8 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 use kiln_ir::DType;
-use kiln_ir::op::Reducer;
 use kiln_loops::analysis::VectorLoop;
-use kiln_loops::{AxisId, Loop, LoopKind, Reduction, Stmt, Var};
+use kiln_loops::{AxisId, Const, Loop, LoopKind, Reduction, Stmt, Var};
 use smallvec::SmallVec;
 
 use super::LANES;
@@ -141,7 +140,7 @@ impl<'a> Emit<'a> {
         let mut carried = Vec::new();
         for r in &l.reductions {
             let dtype = self.dtype(r.result);
-            let identity = identity(r.op, dtype);
+            let identity = Const::identity(r.op, dtype).bits;
             let v = self.lit(Form::Vector, dtype, identity);
             carried.extend(vec![v; plan.copies * if is_wide(dtype) { 2 } else { 1 }]);
         }
@@ -354,38 +353,4 @@ fn statements(body: &[Stmt]) -> usize {
             Stmt::If { then, .. } => 1 + statements(then),
         })
         .sum()
-}
-
-/// The neutral element of a reducer, as bits in memory. For a float sum it is -0: adding +0 would turn -0 into +0.
-fn identity(op: Reducer, dtype: DType) -> u64 {
-    let ones = u64::MAX >> (64 - dtype.bits());
-    let top = 1u64 << (dtype.bits() - 1);
-    match dtype {
-        DType::F32 | DType::F64 | DType::F16 | DType::BF16 => {
-            let v = match op {
-                Reducer::Add | Reducer::Or | Reducer::Xor => -0.0,
-                Reducer::Multiply | Reducer::And => 1.0,
-                Reducer::Minimum => f64::INFINITY,
-                Reducer::Maximum => f64::NEG_INFINITY,
-            };
-            kiln_loops::Const::from_f64(dtype, v).bits
-        }
-        DType::Bool => match op {
-            Reducer::Add | Reducer::Or | Reducer::Xor | Reducer::Maximum => 0,
-            Reducer::Multiply | Reducer::And | Reducer::Minimum => 1,
-        },
-        DType::I8 | DType::I16 | DType::I32 | DType::I64 => match op {
-            Reducer::Add | Reducer::Or | Reducer::Xor => 0,
-            Reducer::Multiply => 1,
-            Reducer::And => ones,
-            Reducer::Minimum => top - 1,
-            Reducer::Maximum => top,
-        },
-        DType::U8 | DType::U16 | DType::U32 | DType::U64 => match op {
-            Reducer::Add | Reducer::Or | Reducer::Xor | Reducer::Maximum => 0,
-            Reducer::Multiply => 1,
-            Reducer::And | Reducer::Minimum => ones,
-        },
-        other => kiln_loops::legalized(other),
-    }
 }

@@ -1,22 +1,8 @@
 //! Elementwise operators and what is known of them. Derived from `graph-spec/ops.toml`.
 
 use crate::dtype::{DType, DTypeSet};
+use crate::op::SpecialElement;
 use serde::{Deserialize, Serialize};
-
-/// A special element of a dtype.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum SpecialElement {
-    /// 0 or false. As the identity of a float sum it turns -0 into +0; only -0 keeps every bit.
-    Zero,
-    /// 1 or true.
-    One,
-    /// Every bit one: -1, the largest unsigned integer, true.
-    AllOnes,
-    /// The smallest value: -infinity, the smallest integer, false.
-    Lowest,
-    /// The largest value: infinity, the largest integer, true.
-    Highest,
-}
 
 /// Elementwise operators of one operand.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -101,7 +87,7 @@ impl UnaryOp {
         UnaryOp::Tanh,
     ];
 
-    /// The StableHLO name.
+    /// The name in the text form, that of StableHLO where it has the operator.
     pub const fn name(self) -> &'static str {
         match self {
             UnaryOp::Abs => "abs",
@@ -189,22 +175,6 @@ impl UnaryOp {
         }
     }
 
-    /// `f(-x)` is `-f(x)`, bit for bit (NaN aside).
-    pub const fn is_odd(self) -> bool {
-        matches!(
-            self,
-            UnaryOp::Cbrt
-                | UnaryOp::Erf
-                | UnaryOp::Negate
-                | UnaryOp::RoundNearestAfz
-                | UnaryOp::RoundNearestEven
-                | UnaryOp::Sign
-                | UnaryOp::Sine
-                | UnaryOp::Tan
-                | UnaryOp::Tanh
-        )
-    }
-
     /// `f(-x)` is `f(x)`, bit for bit.
     pub const fn is_even(self) -> bool {
         matches!(self, UnaryOp::Abs | UnaryOp::Cosine)
@@ -228,25 +198,132 @@ impl UnaryOp {
         )
     }
 
-    /// `x <= y` implies `f(x) <= f(y)` for the exact results, where both are defined.
-    pub const fn is_monotone(self) -> bool {
+    /// What an element costs to compute, in units of a simple vector instruction.
+    pub const fn cost(self, _dtype: DType) -> u32 {
+        match self {
+            UnaryOp::Abs
+            | UnaryOp::Ceil
+            | UnaryOp::Floor
+            | UnaryOp::IsFinite
+            | UnaryOp::Negate
+            | UnaryOp::Not
+            | UnaryOp::RoundNearestEven
+            | UnaryOp::Sign => 1,
+            UnaryOp::Cbrt
+            | UnaryOp::Cosine
+            | UnaryOp::Erf
+            | UnaryOp::Exponential
+            | UnaryOp::ExponentialMinusOne
+            | UnaryOp::Log
+            | UnaryOp::LogPlusOne
+            | UnaryOp::Logistic
+            | UnaryOp::Sine
+            | UnaryOp::Tan
+            | UnaryOp::Tanh => 20,
+            UnaryOp::CountLeadingZeros | UnaryOp::Popcnt | UnaryOp::RoundNearestAfz => 3,
+            UnaryOp::Rsqrt => 6,
+            UnaryOp::Sqrt => 4,
+        }
+    }
+
+    /// Floating-point operations of an element in f32, about those of its expansion.
+    pub const fn flops(self) -> u64 {
+        match self {
+            UnaryOp::Abs
+            | UnaryOp::Ceil
+            | UnaryOp::Floor
+            | UnaryOp::Negate
+            | UnaryOp::RoundNearestEven
+            | UnaryOp::Sqrt => 1,
+            UnaryOp::Cbrt | UnaryOp::Tanh => 34,
+            UnaryOp::Cosine | UnaryOp::Sine | UnaryOp::Tan => 50,
+            UnaryOp::CountLeadingZeros | UnaryOp::IsFinite | UnaryOp::Not | UnaryOp::Popcnt | UnaryOp::Sign => 0,
+            UnaryOp::Erf => 44,
+            UnaryOp::Exponential => 18,
+            UnaryOp::ExponentialMinusOne | UnaryOp::Log => 24,
+            UnaryOp::LogPlusOne | UnaryOp::Logistic => 26,
+            UnaryOp::RoundNearestAfz | UnaryOp::Rsqrt => 2,
+        }
+    }
+
+    /// Units in the last place of f32 that a result may be off; 0 where one bit pattern is right.
+    pub const fn ulps(self) -> u32 {
+        match self {
+            UnaryOp::Abs
+            | UnaryOp::Ceil
+            | UnaryOp::CountLeadingZeros
+            | UnaryOp::Floor
+            | UnaryOp::IsFinite
+            | UnaryOp::Negate
+            | UnaryOp::Not
+            | UnaryOp::Popcnt
+            | UnaryOp::RoundNearestAfz
+            | UnaryOp::RoundNearestEven
+            | UnaryOp::Sign
+            | UnaryOp::Sqrt => 0,
+            UnaryOp::Cbrt
+            | UnaryOp::Cosine
+            | UnaryOp::Erf
+            | UnaryOp::Exponential
+            | UnaryOp::ExponentialMinusOne
+            | UnaryOp::Log
+            | UnaryOp::LogPlusOne
+            | UnaryOp::Logistic
+            | UnaryOp::Rsqrt
+            | UnaryOp::Sine
+            | UnaryOp::Tan
+            | UnaryOp::Tanh => 2,
+        }
+    }
+
+    /// Whether the result in f32 of operands of a smaller float type must be rounded to be of that type.
+    pub const fn rounds_half(self) -> bool {
         matches!(
             self,
             UnaryOp::Cbrt
-                | UnaryOp::Ceil
+                | UnaryOp::Cosine
                 | UnaryOp::Erf
                 | UnaryOp::Exponential
                 | UnaryOp::ExponentialMinusOne
-                | UnaryOp::Floor
                 | UnaryOp::Log
                 | UnaryOp::LogPlusOne
                 | UnaryOp::Logistic
-                | UnaryOp::RoundNearestAfz
-                | UnaryOp::RoundNearestEven
-                | UnaryOp::Sign
+                | UnaryOp::Rsqrt
+                | UnaryOp::Sine
                 | UnaryOp::Sqrt
+                | UnaryOp::Tan
                 | UnaryOp::Tanh
         )
+    }
+
+    /// The names in StableHLO, with their dialect; the first one is written. Empty where it has no such operator.
+    pub const fn stablehlo_names(self) -> &'static [&'static str] {
+        match self {
+            UnaryOp::Abs => &["stablehlo.abs"],
+            UnaryOp::Cbrt => &["stablehlo.cbrt"],
+            UnaryOp::Ceil => &["stablehlo.ceil"],
+            UnaryOp::Cosine => &["stablehlo.cosine"],
+            UnaryOp::CountLeadingZeros => &["stablehlo.count_leading_zeros"],
+            UnaryOp::Erf => &["chlo.erf"],
+            UnaryOp::Exponential => &["stablehlo.exponential"],
+            UnaryOp::ExponentialMinusOne => &["stablehlo.exponential_minus_one"],
+            UnaryOp::Floor => &["stablehlo.floor"],
+            UnaryOp::IsFinite => &["stablehlo.is_finite"],
+            UnaryOp::Log => &["stablehlo.log"],
+            UnaryOp::LogPlusOne => &["stablehlo.log_plus_one"],
+            UnaryOp::Logistic => &["stablehlo.logistic"],
+            UnaryOp::Negate => &["stablehlo.negate"],
+            UnaryOp::Not => &["stablehlo.not"],
+            UnaryOp::Popcnt => &["stablehlo.popcnt"],
+            UnaryOp::RoundNearestAfz => &["stablehlo.round_nearest_afz"],
+            UnaryOp::RoundNearestEven => &["stablehlo.round_nearest_even"],
+            UnaryOp::Rsqrt => &["stablehlo.rsqrt"],
+            UnaryOp::Sign => &["stablehlo.sign"],
+            UnaryOp::Sine => &["stablehlo.sine"],
+            UnaryOp::Sqrt => &["stablehlo.sqrt"],
+            UnaryOp::Tan => &["stablehlo.tan", "chlo.tan"],
+            UnaryOp::Tanh => &["stablehlo.tanh"],
+        }
     }
 }
 
@@ -306,7 +383,7 @@ impl BinaryOp {
         BinaryOp::Xor,
     ];
 
-    /// The StableHLO name.
+    /// The name in the text form, that of StableHLO where it has the operator.
     pub const fn name(self) -> &'static str {
         match self {
             BinaryOp::Add => "add",
@@ -397,10 +474,10 @@ impl BinaryOp {
         }
     }
 
-    /// The element `e` for which `f(x, e)` and `f(e, x)` are `x`, if there is one.
+    /// The element `e` for which `f(x, e)` and `f(e, x)` are `x`, bit for bit, if there is one.
     pub const fn identity(self) -> Option<SpecialElement> {
         match self {
-            BinaryOp::Add | BinaryOp::Or | BinaryOp::Xor => Some(SpecialElement::Zero),
+            BinaryOp::Add => Some(SpecialElement::NegativeZero),
             BinaryOp::And => Some(SpecialElement::AllOnes),
             BinaryOp::Atan2
             | BinaryOp::Divide
@@ -413,17 +490,23 @@ impl BinaryOp {
             BinaryOp::Maximum => Some(SpecialElement::Lowest),
             BinaryOp::Minimum => Some(SpecialElement::Highest),
             BinaryOp::Multiply => Some(SpecialElement::One),
+            BinaryOp::Or | BinaryOp::Xor => Some(SpecialElement::Zero),
         }
     }
 
-    /// The element `e` for which `f(x, e)` and `f(e, x)` are `e` on bool and ints, if there is one.
-    pub const fn absorbing(self) -> Option<SpecialElement> {
+    /// The element `e` of a type for which `f(x, e)` and `f(e, x)` are `e`, if there is one.
+    pub const fn absorbing(self, dtype: DType) -> Option<SpecialElement> {
         match self {
-            BinaryOp::Add
-            | BinaryOp::Atan2
+            BinaryOp::Add => {
+                if DTypeSet::BOOL.contains(dtype) {
+                    Some(SpecialElement::One)
+                } else {
+                    None
+                }
+            }
+            BinaryOp::And => Some(SpecialElement::Zero),
+            BinaryOp::Atan2
             | BinaryOp::Divide
-            | BinaryOp::Maximum
-            | BinaryOp::Minimum
             | BinaryOp::Power
             | BinaryOp::Remainder
             | BinaryOp::ShiftLeft
@@ -431,8 +514,128 @@ impl BinaryOp {
             | BinaryOp::ShiftRightLogical
             | BinaryOp::Subtract
             | BinaryOp::Xor => None,
-            BinaryOp::And | BinaryOp::Multiply => Some(SpecialElement::Zero),
+            BinaryOp::Maximum => {
+                if DTypeSet::BOOL.or(DTypeSet::INT).contains(dtype) {
+                    Some(SpecialElement::Highest)
+                } else {
+                    None
+                }
+            }
+            BinaryOp::Minimum => {
+                if DTypeSet::BOOL.or(DTypeSet::INT).contains(dtype) {
+                    Some(SpecialElement::Lowest)
+                } else {
+                    None
+                }
+            }
+            BinaryOp::Multiply => {
+                if DTypeSet::BOOL.or(DTypeSet::INT).contains(dtype) {
+                    Some(SpecialElement::Zero)
+                } else {
+                    None
+                }
+            }
             BinaryOp::Or => Some(SpecialElement::AllOnes),
+        }
+    }
+
+    /// What an element costs to compute, in units of a simple vector instruction.
+    pub const fn cost(self, dtype: DType) -> u32 {
+        match self {
+            BinaryOp::Add
+            | BinaryOp::And
+            | BinaryOp::Maximum
+            | BinaryOp::Minimum
+            | BinaryOp::Multiply
+            | BinaryOp::Or
+            | BinaryOp::ShiftLeft
+            | BinaryOp::ShiftRightArithmetic
+            | BinaryOp::ShiftRightLogical
+            | BinaryOp::Subtract
+            | BinaryOp::Xor => 1,
+            BinaryOp::Atan2 | BinaryOp::Power | BinaryOp::Remainder => 20,
+            BinaryOp::Divide => {
+                if DTypeSet::FLOAT.contains(dtype) {
+                    4
+                } else {
+                    16
+                }
+            }
+        }
+    }
+
+    /// Floating-point operations of an element in f32, about those of its expansion.
+    pub const fn flops(self) -> u64 {
+        match self {
+            BinaryOp::Add
+            | BinaryOp::Divide
+            | BinaryOp::Maximum
+            | BinaryOp::Minimum
+            | BinaryOp::Multiply
+            | BinaryOp::Subtract => 1,
+            BinaryOp::And
+            | BinaryOp::Or
+            | BinaryOp::ShiftLeft
+            | BinaryOp::ShiftRightArithmetic
+            | BinaryOp::ShiftRightLogical
+            | BinaryOp::Xor => 0,
+            BinaryOp::Atan2 => 30,
+            BinaryOp::Power => 60,
+            BinaryOp::Remainder => 50,
+        }
+    }
+
+    /// Units in the last place of f32 that a result may be off; 0 where one bit pattern is right.
+    pub const fn ulps(self) -> u32 {
+        match self {
+            BinaryOp::Add
+            | BinaryOp::And
+            | BinaryOp::Divide
+            | BinaryOp::Maximum
+            | BinaryOp::Minimum
+            | BinaryOp::Multiply
+            | BinaryOp::Or
+            | BinaryOp::Remainder
+            | BinaryOp::ShiftLeft
+            | BinaryOp::ShiftRightArithmetic
+            | BinaryOp::ShiftRightLogical
+            | BinaryOp::Subtract
+            | BinaryOp::Xor => 0,
+            BinaryOp::Atan2 | BinaryOp::Power => 2,
+        }
+    }
+
+    /// Whether the result in f32 of operands of a smaller float type must be rounded to be of that type.
+    pub const fn rounds_half(self) -> bool {
+        matches!(
+            self,
+            BinaryOp::Add
+                | BinaryOp::Atan2
+                | BinaryOp::Divide
+                | BinaryOp::Multiply
+                | BinaryOp::Power
+                | BinaryOp::Subtract
+        )
+    }
+
+    /// The names in StableHLO, with their dialect; the first one is written. Empty where it has no such operator.
+    pub const fn stablehlo_names(self) -> &'static [&'static str] {
+        match self {
+            BinaryOp::Add => &["stablehlo.add"],
+            BinaryOp::And => &["stablehlo.and"],
+            BinaryOp::Atan2 => &["stablehlo.atan2"],
+            BinaryOp::Divide => &["stablehlo.divide"],
+            BinaryOp::Maximum => &["stablehlo.maximum"],
+            BinaryOp::Minimum => &["stablehlo.minimum"],
+            BinaryOp::Multiply => &["stablehlo.multiply"],
+            BinaryOp::Or => &["stablehlo.or"],
+            BinaryOp::Power => &["stablehlo.power"],
+            BinaryOp::Remainder => &["stablehlo.remainder"],
+            BinaryOp::ShiftLeft => &["stablehlo.shift_left"],
+            BinaryOp::ShiftRightArithmetic => &["stablehlo.shift_right_arithmetic"],
+            BinaryOp::ShiftRightLogical => &["stablehlo.shift_right_logical"],
+            BinaryOp::Subtract => &["stablehlo.subtract"],
+            BinaryOp::Xor => &["stablehlo.xor"],
         }
     }
 }

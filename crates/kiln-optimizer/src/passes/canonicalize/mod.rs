@@ -110,29 +110,8 @@ fn splat_constant(rw: &mut Rewriter, t: &Tensor) -> Option<Value> {
     rw.broadcast_scalar(s, &t.ty().shape)
 }
 
-/// Whether the order of operands does not matter.
-pub(crate) fn is_commutative(op: BinaryOp) -> bool {
-    match op {
-        BinaryOp::Add
-        | BinaryOp::Multiply
-        | BinaryOp::Maximum
-        | BinaryOp::Minimum
-        | BinaryOp::And
-        | BinaryOp::Or
-        | BinaryOp::Xor => true,
-        BinaryOp::Atan2
-        | BinaryOp::Divide
-        | BinaryOp::Power
-        | BinaryOp::Remainder
-        | BinaryOp::ShiftLeft
-        | BinaryOp::ShiftRightArithmetic
-        | BinaryOp::ShiftRightLogical
-        | BinaryOp::Subtract => false,
-    }
-}
-
 fn constant_right(rw: &mut Rewriter, op: BinaryOp, a: Value, b: Value) -> Option<Value> {
-    let swap = is_commutative(op) && rw.is_constant_like(a) && !rw.is_constant_like(b);
+    let swap = op.is_commutative() && rw.is_constant_like(a) && !rw.is_constant_like(b);
     if swap && rw.fire("constant to the right", Level::Exact) { rw.push(Op::Binary(op), &[b, a]) } else { None }
 }
 

@@ -66,13 +66,7 @@ impl Build {
                 self.wrap(shifted, dtype)
             }
             BinaryOp::ShiftRightArithmetic => self.bin(op, x, y),
-            BinaryOp::Add
-            | BinaryOp::Subtract
-            | BinaryOp::Multiply
-            | BinaryOp::Divide
-            | BinaryOp::Power
-            | BinaryOp::ShiftLeft
-            | BinaryOp::Atan2 => {
+            _ => {
                 let result = self.bin(op, x, y)?;
                 self.wrap(result, dtype)
             }

@@ -70,21 +70,7 @@ fn all_ones(dtype: DType) -> Lit {
 
 /// Whether `x op c` is `c` for every `x`. Not for floats: NaN is stronger.
 fn absorbs(op: BinaryOp, dtype: DType, c: Lit) -> bool {
-    if dtype.is_float() {
-        return false;
-    }
-    let (low, high) = match int_range(dtype) {
-        Some((low, high)) => (Lit::Int(low), Lit::Int(high)),
-        None => (Lit::Bool(false), Lit::Bool(true)),
-    };
-    match op {
-        BinaryOp::Multiply | BinaryOp::And => c.is_zero(),
-        BinaryOp::Or => c == all_ones(dtype),
-        BinaryOp::Maximum => c == high,
-        BinaryOp::Minimum => c == low,
-        BinaryOp::Add if dtype == DType::Bool => c.is_one(),
-        _ => false,
-    }
+    op.absorbing(dtype).and_then(|e| Lit::of(&e.tensor(dtype))) == Some(c)
 }
 
 /// `x op x`, and `x and not x`.
@@ -94,7 +80,7 @@ pub fn same_operands(rw: &mut Rewriter, op: BinaryOp, a: Value, b: Value, ty: &T
         return complement(rw, op, a, b, ty);
     }
     match op {
-        BinaryOp::Maximum | BinaryOp::Minimum | BinaryOp::And | BinaryOp::Or => rw.exact("x op x", a),
+        _ if op.is_idempotent() => rw.exact("x op x", a),
         BinaryOp::Xor => {
             if rw.fire("x xor x", Level::Exact) {
                 rw.splat(ty, Lit::whole(ty.dtype, 0))
@@ -113,15 +99,7 @@ pub fn same_operands(rw: &mut Rewriter, op: BinaryOp, a: Value, b: Value, ty: &T
                 None
             }
         }
-        BinaryOp::Add
-        | BinaryOp::Multiply
-        | BinaryOp::Divide
-        | BinaryOp::Atan2
-        | BinaryOp::Power
-        | BinaryOp::Remainder
-        | BinaryOp::ShiftLeft
-        | BinaryOp::ShiftRightArithmetic
-        | BinaryOp::ShiftRightLogical => None,
+        _ => None,
     }
 }
 

@@ -7,8 +7,7 @@ use kiln_ir::{BinaryOp, Op, TensorType, Value};
 
 /// Whether regrouping keeps every bit: integers always, floats for minimum and maximum only.
 fn level(op: BinaryOp, ty: &TensorType) -> Level {
-    let selects = matches!(op, BinaryOp::Maximum | BinaryOp::Minimum);
-    if ty.dtype.is_float() && !selects { Level::Contract } else { Level::Exact }
+    if op.associative_types().contains(ty.dtype) { Level::Exact } else { Level::Contract }
 }
 
 /// The splat of two splats combined.
@@ -50,7 +49,7 @@ pub fn chain(rw: &mut Rewriter, op: BinaryOp, a: Value, b: Value, ty: &TensorTyp
         }
     }
     // x max (x max y) is x max y.
-    if matches!(op, BinaryOp::Maximum | BinaryOp::Minimum | BinaryOp::And | BinaryOp::Or) {
+    if op.is_idempotent() {
         for (v, other) in [(a, b), (b, a)] {
             if same(rw, v).is_some_and(|(x, y)| x == other || y == other) {
                 return rw.exact("operand twice in a chain", v);

@@ -7,13 +7,13 @@ use kiln_ir::{BinaryOp, Op, TensorType, UnaryOp, Value};
 
 /// Involutions, idempotent operators, signs.
 pub fn unary(rw: &mut Rewriter, op: UnaryOp, x: Value, ty: &TensorType) -> Option<Value> {
+    if let (&Op::Unary(inner), &[y]) = rw.op(x)
+        && let Some(v) = of_unary(rw, op, inner, (x, y))
+    {
+        return Some(v);
+    }
     match op {
         UnaryOp::Negate => negate(rw, x, ty),
-        UnaryOp::Not => match rw.op(x) {
-            (Op::Unary(UnaryOp::Not), &[y]) => rw.exact("not of not", y),
-            _ => None,
-        },
-        UnaryOp::Abs => abs(rw, x),
         UnaryOp::Ceil | UnaryOp::Floor | UnaryOp::RoundNearestAfz | UnaryOp::RoundNearestEven => match rw.op(x) {
             (Op::Unary(UnaryOp::Ceil | UnaryOp::Floor | UnaryOp::RoundNearestAfz | UnaryOp::RoundNearestEven), _) => {
                 rw.exact("rounding of a whole number", x)
@@ -21,52 +21,38 @@ pub fn unary(rw: &mut Rewriter, op: UnaryOp, x: Value, ty: &TensorType) -> Optio
             (&Op::Convert(_), &[y]) if !rw.dtype(y).is_float() => rw.exact("rounding of a whole number", x),
             _ => None,
         },
-        UnaryOp::Sign => match rw.op(x) {
-            (Op::Unary(UnaryOp::Sign), _) => rw.exact("sign of sign", x),
-            _ => None,
-        },
-        UnaryOp::IsFinite => match rw.op(x) {
-            // NaN becomes NaN, infinities infinities, and a finite number a finite one.
-            (Op::Unary(UnaryOp::Negate | UnaryOp::Abs), &[y]) => {
-                if rw.fire("is_finite of a sign change", Level::Exact) {
-                    rw.push(Op::Unary(UnaryOp::IsFinite), &[y])
-                } else {
-                    None
-                }
-            }
-            _ => None,
-        },
-        UnaryOp::Cosine => match rw.op(x) {
-            (Op::Unary(UnaryOp::Negate | UnaryOp::Abs), &[y]) => {
-                if rw.fire("cosine is even", Level::Exact) {
-                    rw.push(Op::Unary(UnaryOp::Cosine), &[y])
-                } else {
-                    None
-                }
-            }
-            _ => None,
-        },
-        UnaryOp::Sqrt
-        | UnaryOp::Cbrt
-        | UnaryOp::CountLeadingZeros
-        | UnaryOp::Erf
-        | UnaryOp::Exponential
-        | UnaryOp::ExponentialMinusOne
-        | UnaryOp::Log
-        | UnaryOp::LogPlusOne
-        | UnaryOp::Logistic
-        | UnaryOp::Popcnt
-        | UnaryOp::Rsqrt
-        | UnaryOp::Sine
-        | UnaryOp::Tan
-        | UnaryOp::Tanh => None,
+        _ => None,
+    }
+}
+
+/// `op(inner(y))`, by what the operator table knows of `op`; `x` is `inner(y)`.
+fn of_unary(rw: &mut Rewriter, op: UnaryOp, inner: UnaryOp, (x, y): (Value, Value)) -> Option<Value> {
+    if op == inner && op.is_involution() {
+        return rw.exact("involution", y);
+    }
+    if op == inner && op.is_idempotent() {
+        return rw.exact("idempotent operator", x);
+    }
+    let sign = matches!(inner, UnaryOp::Negate | UnaryOp::Abs) && rw.dtype(x) == rw.dtype(y);
+    match op {
+        _ if sign && op.is_even() && rw.fire("even function of a sign change", Level::Exact) => {
+            rw.push(Op::Unary(op), &[y])
+        }
+        // NaN becomes NaN, infinities infinities, and a finite number a finite one.
+        UnaryOp::IsFinite if sign && rw.fire("is_finite of a sign change", Level::Exact) => {
+            rw.push(Op::Unary(op), &[y])
+        }
+        // Results that have no sign bit, or NaN.
+        UnaryOp::Abs if matches!(inner, UnaryOp::Exponential | UnaryOp::Logistic) => {
+            rw.exact("abs of a positive number", x)
+        }
+        _ => None,
     }
 }
 
 fn negate(rw: &mut Rewriter, x: Value, ty: &TensorType) -> Option<Value> {
     let float = ty.dtype.is_float();
     match rw.op(x) {
-        (Op::Unary(UnaryOp::Negate), &[y]) => rw.exact("negate of negate", y),
         // -(a - b) is b - a but for the sign of a zero.
         (Op::Binary(BinaryOp::Subtract), &[a, b]) => {
             let level = if float { Level::Contract } else { Level::Exact };
@@ -92,22 +78,5 @@ pub fn negated(l: Lit) -> Option<Lit> {
         Lit::Bool(_) => None,
         Lit::Int(n) => Some(Lit::Int(n.wrapping_neg())),
         Lit::Float(x) => Some(Lit::Float(-x)),
-    }
-}
-
-fn abs(rw: &mut Rewriter, x: Value) -> Option<Value> {
-    match rw.op(x) {
-        (Op::Unary(UnaryOp::Negate), &[y]) => {
-            if rw.fire("abs of negate", Level::Exact) {
-                rw.push(Op::Unary(UnaryOp::Abs), &[y])
-            } else {
-                None
-            }
-        }
-        // Results that have no sign bit, or NaN (and abs of an integer's minimum is itself).
-        (Op::Unary(UnaryOp::Abs | UnaryOp::Exponential | UnaryOp::Logistic), _) => {
-            rw.exact("abs of a positive number", x)
-        }
-        _ => None,
     }
 }

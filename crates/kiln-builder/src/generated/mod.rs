@@ -1,0 +1,3 @@
+//! The methods of `Expr` that are derived from the operator table of `graph-spec` by `cargo xtask codegen`. Do not edit by hand.
+
+mod elementwise;
