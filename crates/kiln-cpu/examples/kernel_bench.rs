@@ -146,7 +146,8 @@ fn entry_time(steps: usize, options: &CpuOptions) -> f64 {
         arena_bytes: 4096,
         lower_bound_bytes: 0,
     };
-    let (_, report) = kiln_cpu::compile(&program, &[Verified::new(kernel).expect("verifies")], options).expect("compiles");
+    let (_, report) =
+        kiln_cpu::compile(&program, &[Verified::new(kernel).expect("verifies")], options).expect("compiles");
     report.entry_time.as_secs_f64() * 1e6 / steps as f64
 }
 

@@ -7,6 +7,6 @@ use kiln_lower::{LowerOptions, lower};
 
 pub(super) fn run(file: &TestFile) -> Outcome {
     let lowered = lower(&function(file)?, &LowerOptions::default()).map_err(problems)?;
-    let kernels: Vec<String> = lowered.kernels.iter().map(kiln_loops::text::print).collect();
+    let kernels: Vec<String> = lowered.kernels.iter().map(|k| kiln_loops::text::print(k)).collect();
     Ok(kernels.concat())
 }

@@ -2,7 +2,6 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
-use kiln_ir::DType;
 use kiln_loops::analysis::VectorLoop;
 use kiln_loops::{AxisId, Const, Loop, LoopKind, Reduction, Stmt, Var};
 use smallvec::SmallVec;
