@@ -1,8 +1,10 @@
 //! Everything that is derived from the operator table: `cargo xtask codegen`.
 
+mod attributes;
 mod kinds;
 mod reference;
 mod scalar;
+mod words;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -34,6 +36,8 @@ fn outputs(root: &Path) -> Result<Vec<(PathBuf, String)>, String> {
     let spec = kiln_spec::load();
     let ir = root.join("crates/kiln-ir/src/op/generated");
     Ok(vec![
+        (ir.join("attributes.rs"), rustfmt(root, &attributes::generate(&spec))?),
+        (ir.join("words.rs"), rustfmt(root, &words::generate(&spec))?),
         (ir.join("kind.rs"), rustfmt(root, &kinds::generate(&spec))?),
         (ir.join("scalar_ops.rs"), rustfmt(root, &scalar::generate(&spec))?),
         (root.join("docs/operators.md"), reference::generate(&spec)),
