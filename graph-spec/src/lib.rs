@@ -6,10 +6,12 @@
 //!
 //! This crate knows nothing of the implementation.
 
+pub mod attribute;
 pub mod composed;
 pub mod expr;
 mod validate;
 
+pub use attribute::{Attribute, AttributeType, Record, Words};
 pub use composed::composed;
 use expr::Expr;
 use serde::Deserialize;
@@ -21,6 +23,10 @@ use std::fmt;
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     op: BTreeMap<String, Operator>,
+    #[serde(rename = "enum")]
+    enums: BTreeMap<String, Words>,
+    #[serde(rename = "record")]
+    records: BTreeMap<String, Record>,
 }
 
 /// What kind of operator it is.
@@ -125,6 +131,9 @@ pub struct Operator {
     /// Element type of the result if not that of the operands.
     #[serde(default)]
     pub result: Option<String>,
+    /// The variant of the operator in the implementation, if it is not called like the operator.
+    #[serde(default)]
+    pub variant: Option<String>,
     /// Operands of other operators.
     #[serde(default)]
     pub operands: Vec<Operand>,
@@ -191,19 +200,6 @@ pub struct Operand {
     pub name: String,
     /// Element types.
     pub types: String,
-}
-
-/// An attribute.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Attribute {
-    /// Key in the text form.
-    pub name: String,
-    /// Form of its value.
-    #[serde(rename = "type")]
-    pub ty: String,
-    /// Meaning.
-    pub doc: String,
 }
 
 /// A numbered constraint.
@@ -378,12 +374,47 @@ impl Spec {
     pub fn of_class(&self, class: Class) -> impl Iterator<Item = (&str, &Operator)> {
         self.ops().filter(move |(_, op)| op.class == class)
     }
+    /// The sets of words that attributes may be, by name.
+    pub fn enums(&self) -> impl Iterator<Item = (&str, &Words)> {
+        self.enums.iter().map(|(name, words)| (name.as_str(), words))
+    }
+    /// The groups of attributes, by name.
+    pub fn records(&self) -> impl Iterator<Item = (&str, &Record)> {
+        self.records.iter().map(|(name, record)| (name.as_str(), record))
+    }
+    /// The group of attributes of this name.
+    pub fn record(&self, name: &str) -> Option<&Record> {
+        self.records.get(name)
+    }
+    /// The words of an enum, those of enums within it included.
+    pub fn words(&self, name: &str) -> Vec<&str> {
+        let values = self.enums.get(name).map_or(&[][..], |w| &w.values);
+        values.iter().flat_map(|v| v.of.as_ref().map_or_else(|| vec![v.name.as_str()], |of| self.words(of))).collect()
+    }
+    /// The attributes of an operator as its text form has them: records are replaced by their attributes.
+    pub fn attributes<'a>(&'a self, op: &'a Operator) -> Vec<&'a Attribute> {
+        let own = |a: &'a Attribute| match &a.ty {
+            AttributeType::Record(name) => {
+                self.records.get(name).map_or_else(Vec::new, |r| r.attributes.iter().collect())
+            }
+            _ => vec![a],
+        };
+        op.attributes.iter().flat_map(own).collect()
+    }
 }
 
 impl Operator {
     /// The dtypes that a unary or binary operator is defined on, as class names: `["int", "float"]`.
     pub fn type_classes(&self) -> Vec<&str> {
         self.types.as_deref().unwrap_or("").split('|').map(str::trim).filter(|s| !s.is_empty()).collect()
+    }
+    /// The names of the operands up to the first of which there may be several.
+    pub fn operand_names(&self) -> Vec<&str> {
+        match self.class {
+            Class::Unary => vec!["operand"],
+            Class::Binary => vec!["left", "right"],
+            _ => self.operands.iter().map(|o| o.name.as_str()).take_while(|n| !n.ends_with("...")).collect(),
+        }
     }
     /// Number of operands of a unary or binary operator.
     pub fn arity(&self) -> Option<usize> {

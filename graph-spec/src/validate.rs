@@ -1,5 +1,6 @@
 //! What a valid table satisfies.
 
+use crate::attribute::{Attribute, AttributeType, Default};
 use crate::expr::{Expr, Variable};
 use crate::{Accuracy, Class, Cost, Operator, Spec, dtypes_of};
 use std::collections::BTreeSet;
@@ -17,8 +18,57 @@ pub fn problems(spec: &Spec) -> Vec<String> {
     let mut all = Vec::new();
     for (name, op) in spec.ops() {
         all.extend(operator(name, op).into_iter().map(|p| format!("{name}: {p}")));
+        all.extend(attributes(spec, &op.attributes).into_iter().map(|p| format!("{name}: {p}")));
+        let mut names = BTreeSet::new();
+        let twice = spec.attributes(op).into_iter().filter(|a| !names.insert(&a.name));
+        all.extend(twice.map(|a| format!("{name}: attribute {} twice", a.name)));
+    }
+    for (name, record) in spec.records() {
+        all.extend(attributes(spec, &record.attributes).into_iter().map(|p| format!("{name}: {p}")));
+    }
+    for (name, words) in spec.enums() {
+        let known = |of: &Option<String>| of.as_ref().is_none_or(|of| of != name && !spec.words(of).is_empty());
+        all.extend(
+            words.values.iter().filter(|w| !known(&w.of)).map(|w| format!("{name}: unknown enum of {}", w.name)),
+        );
     }
     all
+}
+
+/// What is wrong with the attributes of an operator or record.
+fn attributes(spec: &Spec, attributes: &[Attribute]) -> Vec<String> {
+    let mut p = Vec::new();
+    for (i, a) in attributes.iter().enumerate() {
+        let mut check = |ok: bool, text: &str| {
+            if !ok {
+                p.push(format!("attribute {}: {text}", a.name));
+            }
+        };
+        check(a.fields().len() == a.ty.fields(), "one field per part of the type");
+        let record = matches!(a.ty, AttributeType::Record(_));
+        check(record || !a.doc.is_empty(), "no doc");
+        let known = match &a.ty {
+            AttributeType::Enum(name) => !spec.words(name).is_empty(),
+            AttributeType::Record(name) => spec.record(name).is_some(),
+            _ => true,
+        };
+        check(known, "unknown enum or record");
+        let default = match (&a.default, &a.ty) {
+            (None, _) | (Some(Default::None), AttributeType::DType | AttributeType::Function) => true,
+            (Some(Default::Empty), AttributeType::Axes | AttributeType::AxesPair) => true,
+            (Some(Default::Number(_)), AttributeType::Int) => true,
+            (Some(Default::Zeros(like)), AttributeType::Ints) => attributes[..i].iter().any(|b| b.name == *like),
+            _ => false,
+        };
+        check(default, "its type has no such default");
+        let annotation = matches!(a.ty, AttributeType::Type | AttributeType::Shape | AttributeType::DType);
+        check(a.annotated.is_none() || annotation, "no type of a result says it");
+        let word = |w: &String| matches!(&a.ty, AttributeType::Enum(name) if spec.words(name).contains(&w.as_str()));
+        check(a.fixed.as_ref().is_none_or(word), "it is fixed to an unknown word");
+        let last = !a.ty.holds_functions() || attributes[i..].iter().all(|b| b.ty.holds_functions());
+        check(last, "functions come last");
+    }
+    p
 }
 
 /// Reads an entry of `numeric`.

@@ -291,6 +291,13 @@ impl fmt::Debug for Dim {
     }
 }
 
+/// True for `[A-Za-z_][A-Za-z0-9_]*`, what a named dimension must be.
+pub fn is_identifier(s: &str) -> bool {
+    let mut bytes = s.bytes();
+    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
 /// A shape from numbers and names: `dims!["batch", 784]`.
 #[macro_export]
 macro_rules! dims {

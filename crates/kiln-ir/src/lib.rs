@@ -24,6 +24,7 @@ pub mod rewrite;
 pub mod shape;
 pub mod specialize;
 pub mod stage;
+pub mod structural;
 pub mod tensor;
 pub mod text;
 pub mod users;

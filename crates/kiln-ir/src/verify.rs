@@ -16,7 +16,7 @@
 //! Nested functions satisfy the same rules.
 
 use crate::diag::{Diagnostic, Diagnostics};
-use crate::dim::Dim;
+use crate::dim::{Dim, is_identifier};
 use crate::func::{Func, Input, InputKind, Node, NodeId, OutputKind, Value};
 use crate::infer;
 use crate::init::Initializer;
@@ -235,11 +235,4 @@ fn initializer_problem(init: &Initializer, ty: &TensorType) -> Option<String> {
         }
         Initializer::Value(t) => (t.ty() != *ty).then(|| format!("the value is {}, the variable is {ty}", t.ty())),
     }
-}
-
-/// True for `[A-Za-z_][A-Za-z0-9_]*`, what a named dimension must be.
-pub fn is_identifier(s: &str) -> bool {
-    let mut bytes = s.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }

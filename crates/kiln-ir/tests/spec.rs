@@ -1,9 +1,10 @@
 //! The operator table and the IR describe the same operators.
 
-use kiln_ir::op::Reducer;
+use kiln_ir::op::{ArgKind, CompareDirection, FftKind, Reducer, RngAlgorithm, ScatterUpdate, TransposeKind, Word};
 use kiln_ir::text::{parse, parse_all, print};
-use kiln_ir::{BinaryOp, DType, Func, Tensor, UnaryOp};
-use kiln_spec::Accuracy;
+use kiln_ir::{BinaryOp, DType, Func, Op, OpKind, Tensor, UnaryOp};
+use kiln_spec::attribute::Default;
+use kiln_spec::{Accuracy, AttributeType};
 use std::collections::BTreeSet;
 
 fn names(f: &Func, out: &mut BTreeSet<String>) {
@@ -22,6 +23,83 @@ fn the_table_lists_every_operator() {
         .for_each(|f| names(f, &mut ours));
     let listed: BTreeSet<String> = kiln_spec::load().ops().map(|(name, _)| name.to_string()).collect();
     assert_eq!(ours, listed);
+}
+
+#[test]
+fn kinds_are_what_the_table_lists() {
+    let spec = kiln_spec::load();
+    let listed: Vec<&str> = spec.ops().map(|(name, _)| name).collect();
+    assert_eq!(OpKind::ALL.iter().map(|k| k.name()).collect::<Vec<_>>(), listed);
+    for kind in OpKind::ALL {
+        let op = spec.op(kind.name()).expect("listed");
+        assert_eq!(OpKind::from_name(kind.name()), Some(*kind));
+        assert_eq!(format!("{:?}", kind.class()), format!("{:?}", op.class), "{kind:?}");
+        assert_eq!(format!("{:?}", kind.effects()), format!("{:?}", op.effects), "{kind:?}");
+        assert_eq!(kind.operand_names(), op.operand_names(), "{kind:?}");
+    }
+    assert_eq!(OpKind::from_name("frobnicate"), None);
+    UnaryOp::ALL.iter().for_each(|u| assert_eq!(u.name(), Op::Unary(*u).name()));
+    BinaryOp::ALL.iter().for_each(|b| assert_eq!(b.name(), Op::Binary(*b).name()));
+}
+
+#[test]
+fn words_are_what_the_table_lists() {
+    fn words<T: Word>(name: &str, seen: &mut BTreeSet<String>) {
+        let ours: Vec<&str> = T::WORDS.iter().map(|w| w.word()).collect();
+        assert_eq!(ours, kiln_spec::load().words(name), "{name}");
+        seen.insert(name.to_string());
+    }
+    let mut seen = BTreeSet::new();
+    words::<CompareDirection>("CompareDirection", &mut seen);
+    words::<Reducer>("Reducer", &mut seen);
+    words::<ScatterUpdate>("ScatterUpdate", &mut seen);
+    words::<ArgKind>("ArgKind", &mut seen);
+    words::<RngAlgorithm>("RngAlgorithm", &mut seen);
+    words::<FftKind>("FftKind", &mut seen);
+    words::<TransposeKind>("TransposeKind", &mut seen);
+    assert_eq!(seen, kiln_spec::load().enums().map(|(name, _)| name.to_string()).collect());
+}
+
+/// Every operator of a function, nested ones too.
+fn ops(f: &Func, visit: &mut impl FnMut(&Op)) {
+    for n in f.nodes() {
+        visit(&n.op);
+        n.op.regions().into_iter().for_each(|r| ops(r, visit));
+    }
+}
+
+/// In the order of the table, and written unless the table says where else they stand.
+#[test]
+fn attributes_are_those_of_the_table() {
+    let spec = kiln_spec::load();
+    for f in parse_all("", include_str!("all_ops.txt")).expect("parses") {
+        ops(&f, &mut |op| {
+            let entry = spec.op(op.name()).expect("listed");
+            let mut listed: Vec<_> = spec.attributes(entry);
+            listed.retain(|a| a.fixed.is_none());
+            let mut functions = 0;
+            op.attributes(&mut |a| {
+                // Only what is there is shown.
+                while listed.first().is_some_and(|l| l.name != a.name && l.default == Some(Default::None)) {
+                    listed.remove(0);
+                }
+                let entry = listed.remove(0);
+                assert_eq!(a.name, entry.name, "{}", op.name());
+                assert_eq!(a.counts, !entry.inert, "{}.{}", op.name(), a.name);
+                let somewhere_else = entry.annotated.is_some() || entry.default.is_some();
+                assert!(a.written || somewhere_else, "{}.{}", op.name(), a.name);
+                assert!(!(a.written && entry.annotated.is_some()), "{}.{}", op.name(), a.name);
+                functions += usize::from(entry.ty == AttributeType::Function);
+            });
+            assert!(listed.iter().all(|l| l.default == Some(Default::None)), "{}: {listed:?}", op.name());
+            assert!(op.regions().len() >= functions);
+            let mut copy = op.clone();
+            assert_eq!(copy.regions_mut().len(), op.regions().len());
+            let mut dims = Vec::new();
+            copy.for_each_dim(&mut |d| dims.push(d.clone()));
+            assert!(op.dims().into_iter().eq(&dims), "{}", op.name());
+        });
+    }
 }
 
 #[test]

@@ -13,7 +13,6 @@ mod pass;
 mod passes;
 pub mod pipeline;
 mod rewrite;
-mod structural;
 
 pub use log::{PassLog, PassRun, RuleStats};
 pub use options::{FoldBudget, Level, OptimizeOptions};

@@ -1,14 +1,17 @@
 //! `OpKind`: every operator of the table, with its class and effects.
 
+use super::attributes::{any, variant, word_of};
 use super::{camel, grouped};
-use kiln_spec::{Class, Effects, Operator, Spec};
+use kiln_spec::{Attribute, Class, Effects, Operator, Spec};
 use std::fmt::Write as _;
+
+const OPERANDS: &str = "The names of the operands in diagnostics, up to the first of which there may be several.";
 
 /// Rust code of the operator kinds.
 pub fn generate(spec: &Spec) -> String {
     let mut out = String::from(
         "//! Every operator and what kind of operator it is. Derived from `graph-spec/ops.toml`.\n\n\
-         use crate::op::{BinaryOp, Op, UnaryOp};\n\n",
+         use crate::op::{ArgKind, BinaryOp, Op, UnaryOp};\n\n",
     );
     let classes: Vec<(String, &str)> = Class::ALL.iter().map(|c| (format!("{c:?}"), c.doc())).collect();
     plain_enum(&mut out, "Class", "What kind of operator it is.", &classes);
@@ -26,6 +29,9 @@ pub fn generate(spec: &Spec) -> String {
     table(&mut out, &ops, "class", "Class", "What kind of operator it is.", |_, op| format!("Class::{:?}", op.class));
     table(&mut out, &ops, "effects", "Effects", "What a pass may do with it.", |_, op| {
         format!("Effects::{:?}", op.effects)
+    });
+    table(&mut out, &ops, "operand_names", "&'static [&'static str]", OPERANDS, |_, op| {
+        format!("&{:?}", op.operand_names())
     });
     let _ = writeln!(
         out,
@@ -87,10 +93,8 @@ fn kind_of(out: &mut String, spec: &Spec) {
 }
 
 /// The pattern of an operator that is not unary or binary: `Op::ArgReduce { kind: ArgKind::Min, .. }`.
-fn pattern(name: &str, _op: &Operator) -> String {
-    match name {
-        "argmin" => "Op::ArgReduce { kind: crate::op::ArgKind::Min, .. }".into(),
-        "argmax" => "Op::ArgReduce { kind: crate::op::ArgKind::Max, .. }".into(),
-        _ => format!("Op::{} {{ .. }}", camel(name)),
-    }
+fn pattern(name: &str, op: &Operator) -> String {
+    let fixed = |a: &Attribute| a.fixed.as_ref().map(|w| format!("{}: {}, ", a.fields()[0], word_of(a, w)));
+    let fixed: String = op.attributes.iter().filter_map(fixed).collect();
+    any(&variant(name, op), op, &fixed)
 }

@@ -1,10 +1,12 @@
 //! Everything that is derived from the operator table: `cargo xtask codegen`.
 
+mod attributes;
 mod builder;
 mod deriv;
 mod kinds;
 mod reference;
 mod scalar;
+mod words;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -36,6 +38,8 @@ fn outputs(root: &Path) -> Result<Vec<(PathBuf, String)>, String> {
     let spec = kiln_spec::load();
     let ir = root.join("crates/kiln-ir/src/op/generated");
     Ok(vec![
+        (ir.join("attributes.rs"), rustfmt(root, &attributes::generate(&spec))?),
+        (ir.join("words.rs"), rustfmt(root, &words::generate(&spec))?),
         (ir.join("kind.rs"), rustfmt(root, &kinds::generate(&spec))?),
         (ir.join("scalar_ops.rs"), rustfmt(root, &scalar::generate(&spec))?),
         (root.join("crates/kiln-autodiff/src/generated/elementwise.rs"), rustfmt(root, &deriv::generate(&spec)?)?),

@@ -1,21 +1,24 @@
 //! The operator reference, for people.
 
-use kiln_spec::{Accuracy, Class, DTYPES, Operator, Spec};
+use kiln_spec::{Accuracy, Attribute, AttributeType, Class, DTYPES, Operator, Spec};
 use std::fmt::Write as _;
 
-const CLASSES: [(Class, &str); 11] = [
-    (Class::Source, "Sources"),
-    (Class::Unary, "Elementwise operators of one operand"),
-    (Class::Binary, "Elementwise operators of two operands"),
-    (Class::Elementwise, "Other elementwise operators"),
-    (Class::Movement, "Data movement"),
-    (Class::Contraction, "Contractions"),
-    (Class::Reduction, "Reductions and windows"),
-    (Class::Indexing, "Indexing"),
-    (Class::Control, "Control flow"),
-    (Class::Random, "Random numbers"),
-    (Class::Barrier, "Barriers"),
-];
+/// The heading of a class.
+fn title(class: Class) -> &'static str {
+    match class {
+        Class::Source => "Sources",
+        Class::Unary => "Elementwise operators of one operand",
+        Class::Binary => "Elementwise operators of two operands",
+        Class::Elementwise => "Other elementwise operators",
+        Class::Movement => "Data movement",
+        Class::Contraction => "Contractions",
+        Class::Reduction => "Reductions and windows",
+        Class::Indexing => "Indexing",
+        Class::Control => "Control flow",
+        Class::Random => "Random numbers",
+        Class::Barrier => "Barriers",
+    }
+}
 
 /// The operator reference, for people.
 pub fn generate(spec: &Spec) -> String {
@@ -27,21 +30,21 @@ pub fn generate(spec: &Spec) -> String {
          `D2` (a size that is negative or too large) and `D3` (a name that is no identifier). Accuracy is explained in\n\
          [numerics](../graph-spec/numerics.md), the text form in [grammar](../graph-spec/grammar.md).\n\n",
     );
-    for (class, title) in CLASSES {
+    for class in Class::ALL {
         let links: Vec<String> = spec.of_class(class).map(|(name, _)| format!("[{name}](#{name})")).collect();
-        let _ = writeln!(out, "- {title}: {}", links.join(", "));
+        let _ = writeln!(out, "- {}: {}", title(class), links.join(", "));
     }
-    for (class, title) in CLASSES {
-        let _ = writeln!(out, "\n## {title}");
+    for class in Class::ALL {
+        let _ = writeln!(out, "\n## {}", title(class));
         for (name, op) in spec.of_class(class) {
             let _ = writeln!(out, "\n### {name}\n\n{}\n", op.doc);
-            entry(&mut out, name, op);
+            entry(&mut out, spec, name, op);
         }
     }
     out
 }
 
-fn entry(out: &mut String, name: &str, op: &Operator) {
+fn entry(out: &mut String, spec: &Spec, name: &str, op: &Operator) {
     if let Some(types) = &op.types {
         let result = op.result.as_ref().map(|r| format!("; result `{r}`")).unwrap_or_default();
         let _ = writeln!(out, "- Types: `{types}`{result}");
@@ -50,8 +53,8 @@ fn entry(out: &mut String, name: &str, op: &Operator) {
         let operands: Vec<String> = op.operands.iter().map(|o| format!("`{}`: {}", o.name, o.types)).collect();
         let _ = writeln!(out, "- Operands: {}", operands.join("; "));
     }
-    for a in &op.attributes {
-        let _ = writeln!(out, "- Attribute `{}` ({}): {}", a.name, a.ty, a.doc);
+    for a in spec.attributes(op).into_iter().filter(|a| a.fixed.is_none()) {
+        let _ = writeln!(out, "- Attribute `{}` ({}): {}", a.name, form(spec, a), a.doc);
     }
     if let Some(results) = &op.results {
         let _ = writeln!(out, "- Results: {results}");
@@ -96,6 +99,19 @@ fn entry(out: &mut String, name: &str, op: &Operator) {
                 let _ = writeln!(out, "{} gives {}.", data(inputs), data(&e.outputs_data));
             }
         }
+    }
+}
+
+/// What an attribute may be: `axes, [] if left out`.
+fn form(spec: &Spec, a: &Attribute) -> String {
+    let ty = match &a.ty {
+        AttributeType::Enum(name) => spec.words(name).join(" | "),
+        ty => ty.to_string(),
+    };
+    match (&a.default, a.annotated) {
+        (Some(default), _) => format!("{ty}, {default} if left out"),
+        (None, Some(_)) => format!("{ty}, as the result's type says"),
+        (None, None) => ty,
     }
 }
 

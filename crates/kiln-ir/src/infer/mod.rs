@@ -112,50 +112,7 @@ fn single(cx: &Cx, op: &Op) -> Result<TensorType, Diagnostic> {
 
 /// The name of operand `index` of `op` in diagnostics: `lhs`, `operand`, `indices` ...
 pub fn operand_name(op: &Op, index: usize) -> String {
-    let names: &[&str] = match op {
-        Op::Binary(_) | Op::Compare(_) | Op::DotGeneral(_) => &["left", "right"],
-        Op::Select => &["pred", "on_true", "on_false"],
-        Op::Clamp => &["min", "operand", "max"],
-        Op::Convolution(_) => &["input", "kernel"],
-        Op::Pad { .. } => &["operand", "padding value"],
-        Op::Reduce { .. } | Op::ReduceWindow { .. } => &["operand", "init"],
-        Op::SelectAndScatter { .. } | Op::GenericSelectAndScatter { .. } => &["operand", "source", "init"],
-        Op::Complex => &["real part", "imaginary part"],
-        Op::TriangularSolve { .. } => &["a", "b"],
-        Op::Cholesky { .. } => &["a"],
-        Op::Gather(_) => &["operand", "indices"],
-        Op::Scatter { .. } => &["operand", "indices", "updates"],
-        Op::DynamicUpdateSlice => &["operand", "update"],
-        Op::DynamicSlice { .. } => &["operand"],
-        Op::If { .. } => &["pred"],
-        Op::Case { .. } => &["index"],
-        Op::RngBitGenerator { .. } => &["state"],
-        Op::Unary(_)
-        | Op::Convert(_)
-        | Op::BitcastConvert(_)
-        | Op::Real
-        | Op::Imag
-        | Op::ReducePrecision { .. }
-        | Op::Fft { .. }
-        | Op::GetDimensionSize(_)
-        | Op::BroadcastInDim { .. }
-        | Op::Reshape(_)
-        | Op::Transpose(_)
-        | Op::Reverse(_)
-        | Op::Slice { .. }
-        | Op::ArgReduce { .. }
-        | Op::OptimizationBarrier => &["operand"],
-        Op::Parameter(_)
-        | Op::Constant(_)
-        | Op::Iota { .. }
-        | Op::Concatenate(_)
-        | Op::GenericReduce { .. }
-        | Op::GenericReduceWindow { .. }
-        | Op::GenericScatter { .. }
-        | Op::Sort { .. }
-        | Op::While { .. }
-        | Op::Composite { .. } => &[],
-    };
+    let names = op.kind().operand_names();
     names.get(index).map_or_else(|| format!("operand {index}"), |n| (*n).to_string())
 }
 
@@ -317,7 +274,7 @@ impl Cx<'_> {
 
     /// No size is negative, and the bytes are countable.
     fn check_size(&self, t: &TensorType) -> Result<(), Diagnostic> {
-        if let Some(s) = t.shape.iter().flat_map(Dim::symbols).find(|s| !crate::verify::is_identifier(s)) {
+        if let Some(s) = t.shape.iter().flat_map(Dim::symbols).find(|s| !crate::dim::is_identifier(s)) {
             return Err(self.err("D3", "not a name for a dimension").label(format!("`{s}` in {t}")));
         }
         if let Some((i, d)) = t.shape.iter().enumerate().find(|(_, d)| d.as_const().is_some_and(|n| n < 0)) {

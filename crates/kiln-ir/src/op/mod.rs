@@ -3,15 +3,17 @@
 //! [`Op`] is an operator with its attributes. What the operator table (`graph-spec/ops.toml`) knows of operators is in
 //! [`OpKind`], [`UnaryOp`] and [`BinaryOp`], which are derived from it.
 
+pub mod attribute;
 mod dims;
 mod enums;
 mod generated;
 mod special;
 
+pub use attribute::{Attribute, AttributeSource, AttributeValue, Word};
 pub use dims::{Axes, ConvDims, DotDims, GatherDims, Ints, ScatterDims, Window, WindowDim};
-pub use enums::{ArgKind, CompareDirection, FftKind, Reducer, RngAlgorithm, ScatterUpdate, TransposeKind};
 pub use generated::kind::{Class, Effects, OpKind};
 pub use generated::scalar_ops::*;
+pub use generated::words::{ArgKind, CompareDirection, FftKind, Reducer, RngAlgorithm, ScatterUpdate, TransposeKind};
 pub use special::SpecialElement;
 
 use crate::dim::Dim;
@@ -276,39 +278,5 @@ impl Op {
     /// What a pass may do with the operator.
     pub fn effects(&self) -> Effects {
         self.kind().effects()
-    }
-
-    /// The functions nested in the operator, in order.
-    pub fn regions(&self) -> SmallVec<[&Func; 2]> {
-        match self {
-            Op::While { cond, body } => SmallVec::from_slice(&[&**cond, &**body]),
-            Op::GenericReduce { body, .. }
-            | Op::GenericReduceWindow { body, .. }
-            | Op::GenericScatter { body, .. }
-            | Op::Sort { comparator: body, .. } => SmallVec::from_slice(&[&**body]),
-            Op::GenericSelectAndScatter { select, scatter, .. } => SmallVec::from_slice(&[&**select, &**scatter]),
-            Op::If { on_true, on_false } => SmallVec::from_slice(&[&**on_true, &**on_false]),
-            Op::Case { branches } => branches.iter().collect(),
-            Op::Composite { body, vjp, .. } => std::iter::once(&**body).chain(vjp.as_deref()).collect(),
-            _ => SmallVec::new(),
-        }
-    }
-
-    /// The functions nested in the operator, for rewriting in place.
-    pub fn regions_mut(&mut self) -> SmallVec<[&mut Func; 2]> {
-        match self {
-            Op::While { cond, body } => [&mut **cond, &mut **body].into_iter().collect(),
-            Op::GenericReduce { body, .. }
-            | Op::GenericReduceWindow { body, .. }
-            | Op::GenericScatter { body, .. }
-            | Op::Sort { comparator: body, .. } => std::iter::once(&mut **body).collect(),
-            Op::GenericSelectAndScatter { select, scatter, .. } => {
-                [&mut **select, &mut **scatter].into_iter().collect()
-            }
-            Op::If { on_true, on_false } => [&mut **on_true, &mut **on_false].into_iter().collect(),
-            Op::Case { branches } => branches.iter_mut().collect(),
-            Op::Composite { body, vjp, .. } => std::iter::once(&mut **body).chain(vjp.as_deref_mut()).collect(),
-            _ => SmallVec::new(),
-        }
     }
 }

@@ -1,15 +1,16 @@
 //! Printing. Any function prints; what verifies also parses back to an equal function.
 
 use super::PrintOptions;
+use super::attrs::LABELS;
 use super::literal::{element, f64_text, hex_bytes, quote, sigil_name};
-use crate::dim::Dim;
+use crate::dim::{Dim, is_identifier};
 use crate::func::{Func, Input, InputKind, Node, NodeId, OutputKind, Value};
 use crate::init::Initializer;
 use crate::loc::Loc;
-use crate::op::{ConvDims, DotDims, GatherDims, Op, ScatterDims, ScatterUpdate, Window, WindowDim};
+use crate::op::attribute::{Attribute, AttributeValue, Labels};
+use crate::op::{Op, WindowDim};
 use crate::shape::TensorType;
 use crate::tensor::Tensor;
-use crate::verify::is_identifier;
 use std::fmt::{Display, Write};
 
 /// Constants up to this many elements are written out; larger ones as bytes.
@@ -30,18 +31,6 @@ struct Printer<'a> {
     out: String,
     options: &'a PrintOptions,
     indent: usize,
-}
-
-/// `, key = [1, 2]`
-fn listed<T: Display>(out: &mut String, key: &str, items: impl IntoIterator<Item = T>) {
-    let _ = write!(out, ", {key} = {}", list(items));
-}
-
-/// `, lower` where it holds.
-fn flag(out: &mut String, on: bool, key: &str) {
-    if on {
-        let _ = write!(out, ", {key}");
-    }
 }
 
 fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
@@ -159,17 +148,18 @@ impl Printer<'_> {
             let _ = write!(self.out, ":{}", node.types.len());
         }
         let _ = write!(self.out, " = {}", node.op.name());
-        let operands: Vec<String> = node.operands.iter().map(|v| reference(func, names, *v)).collect();
-        let mut attrs = String::new();
-        self.attributes(&node.op, &mut attrs);
-        if operands.is_empty() {
-            // The first attribute needs no comma.
-            let attrs = attrs.strip_prefix(',').unwrap_or(&attrs);
-            self.out.push_str(attrs);
-        } else {
-            let _ = write!(self.out, " {}{attrs}", operands.join(", "));
+        let mut separator = "";
+        for v in &node.operands {
+            let _ = write!(self.out, "{separator} {}", reference(func, names, *v));
+            separator = ",";
         }
-        self.regions(&node.op, operands.is_empty() && attrs.is_empty());
+        node.op.attributes(&mut |a| {
+            if a.written && a.value != AttributeValue::Flag(false) {
+                self.out.push_str(separator);
+                self.attribute(&a);
+                separator = ",";
+            }
+        });
         match node.types.as_slice() {
             [one] => {
                 let _ = write!(self.out, " : {one}");
@@ -186,33 +176,6 @@ impl Printer<'_> {
         self.out.push_str(&loc);
     }
 
-    /// Nested functions, as attributes after all others.
-    fn regions(&mut self, op: &Op, mut first: bool) {
-        let keys: &[&str] = match op {
-            Op::While { .. } => &["cond", "body"],
-            Op::GenericReduce { .. } | Op::GenericReduceWindow { .. } | Op::GenericScatter { .. } => &["body"],
-            Op::GenericSelectAndScatter { .. } => &["select", "scatter"],
-            Op::Sort { .. } => &["comparator"],
-            Op::If { .. } => &["on_true", "on_false"],
-            Op::Composite { .. } => &["body", "vjp"],
-            Op::Case { branches } => {
-                self.out.push_str(if first { " branches = [" } else { ", branches = [" });
-                for (i, b) in branches.iter().enumerate() {
-                    self.out.push_str(if i > 0 { ", " } else { "" });
-                    self.region(b);
-                }
-                self.out.push(']');
-                return;
-            }
-            _ => return,
-        };
-        for (key, func) in keys.iter().zip(op.regions()) {
-            let _ = write!(self.out, "{} {key} = ", if first { "" } else { "," });
-            first = false;
-            self.region(func);
-        }
-    }
-
     fn region(&mut self, func: &Func) {
         if !func.name.is_empty() {
             let _ = write!(self.out, "@{}", sigil_name(&func.name));
@@ -220,103 +183,53 @@ impl Printer<'_> {
         self.signature_and_body(func);
     }
 
-    fn attributes(&self, op: &Op, out: &mut String) {
-        match op {
-            Op::Constant(t) => {
-                let _ = write!(out, " {}", if t.rank() == 0 { element(t, 0) } else { dense(t, self.options) });
+    /// ` key = value`
+    fn attribute(&mut self, attribute: &Attribute<'_>) {
+        self.out.push(' ');
+        match attribute.value {
+            AttributeValue::Flag(_) => return self.out.push_str(attribute.name),
+            AttributeValue::Tensor(t) => {
+                let text = if t.rank() == 0 { element(t, 0) } else { dense(t, self.options) };
+                return self.out.push_str(&text);
             }
-            Op::Iota { dim, .. } | Op::GetDimensionSize(dim) | Op::Concatenate(dim) => {
-                let _ = write!(out, ", dim = {dim}");
-            }
-            Op::Compare(direction) => {
-                let _ = write!(out, ", direction = {direction:?}");
-            }
-            Op::BroadcastInDim { dims, .. } | Op::Reverse(dims) => listed(out, "dims", dims),
-            Op::Transpose(permutation) => listed(out, "permutation", permutation),
-            Op::Slice { start, limit, strides } => listed(out, "bounds", bounds(start, limit, strides)),
-            Op::Pad { low, high, interior } => {
-                listed(out, "low", low);
-                listed(out, "high", high);
-                if interior.iter().any(|n| *n != 0) {
-                    listed(out, "interior", interior);
-                }
-            }
-            Op::DotGeneral(d) => dot(out, d),
-            Op::Reduce { axes, reducer } => {
-                let _ = write!(out, ", reducer = {}", reducer.name());
-                listed(out, "axes", axes);
-            }
-            Op::ArgReduce { axis, .. } => {
-                let _ = write!(out, ", axis = {axis}");
-            }
-            Op::Convolution(c) => convolution(out, c),
-            Op::ReduceWindow { window: w, reducer } => {
-                let _ = write!(out, ", reducer = {}{}", reducer.name(), window(w));
-            }
-            Op::SelectAndScatter { window: w, select, scatter } => {
-                let _ = write!(out, ", select = {select:?}, scatter = {}{}", scatter.name(), window(w));
-            }
-            Op::Gather(g) => gather(out, g),
-            Op::Scatter { dims, update } => {
-                let name = match update {
-                    ScatterUpdate::Assign => "assign",
-                    ScatterUpdate::Combine(reducer) => reducer.name(),
-                };
-                let _ = write!(out, ", update = {name}");
-                scatter(out, dims);
-            }
-            Op::GenericScatter { dims, .. } => scatter(out, dims),
-            Op::GenericReduce { axes, .. } => listed(out, "axes", axes),
-            Op::GenericReduceWindow { window: w, .. } | Op::GenericSelectAndScatter { window: w, .. } => {
-                out.push_str(&window(w));
-            }
-            Op::Sort { dim, stable, .. } => {
-                let _ = write!(out, ", dim = {dim}");
-                flag(out, *stable, "stable");
-            }
-            Op::Fft { kind, length, interleaved } => {
-                let _ = write!(out, ", kind = {}", kind.name());
-                listed(out, "length", length);
-                flag(out, *interleaved, "interleaved");
-            }
-            Op::Cholesky { lower, interleaved } => {
-                flag(out, *lower, "lower");
-                flag(out, *interleaved, "interleaved");
-            }
-            Op::TriangularSolve { left_side, lower, unit_diagonal, transpose_a, interleaved } => {
-                let _ = write!(out, ", transpose_a = {}", transpose_a.name());
-                flag(out, *left_side, "left_side");
-                flag(out, *lower, "lower");
-                flag(out, *unit_diagonal, "unit_diagonal");
-                flag(out, *interleaved, "interleaved");
-            }
-            Op::ReducePrecision { exponent_bits, mantissa_bits } => {
-                let _ = write!(out, ", exponent_bits = {exponent_bits}, mantissa_bits = {mantissa_bits}");
-            }
-            Op::RngBitGenerator { algorithm, .. } => {
-                let _ = write!(out, ", algorithm = {}", algorithm.name());
-            }
-            Op::Composite { name, .. } => {
-                let _ = write!(out, ", name = {}", quote(name));
-            }
-            Op::Parameter(_)
-            | Op::Unary(_)
-            | Op::Binary(_)
-            | Op::Select
-            | Op::Clamp
-            | Op::Convert(_)
-            | Op::BitcastConvert(_)
-            | Op::Complex
-            | Op::Real
-            | Op::Imag
-            | Op::Reshape(_)
-            | Op::DynamicSlice { .. }
-            | Op::DynamicUpdateSlice
-            | Op::OptimizationBarrier
-            | Op::While { .. }
-            | Op::If { .. }
-            | Op::Case { .. } => {}
+            _ => {}
         }
+        let _ = write!(self.out, "{} = ", attribute.name);
+        match attribute.value {
+            AttributeValue::Function(f) => self.region(f),
+            AttributeValue::Functions(functions) => {
+                self.out.push('[');
+                for (i, f) in functions.iter().enumerate() {
+                    self.out.push_str(if i > 0 { ", " } else { "" });
+                    self.region(f);
+                }
+                self.out.push(']');
+            }
+            value => self.out.push_str(&plain(value)),
+        }
+    }
+}
+
+/// The text of a value that is no function.
+fn plain(value: AttributeValue<'_>) -> String {
+    match value {
+        AttributeValue::Int(n) => n.to_string(),
+        AttributeValue::Axes(axes) => list(axes),
+        AttributeValue::AxesPair([a, b]) => format!("{} x {}", list(a), list(b)),
+        AttributeValue::Ints(ints) => list(ints),
+        AttributeValue::Sizes(sizes) => list(sizes),
+        AttributeValue::Bounds { start, limit, strides } => list(bounds(start, limit, strides)),
+        AttributeValue::Windows(windows) => list(windows.iter().map(window_dim)),
+        AttributeValue::Labels(all) => {
+            let [input, kernel, output] = [0, 1, 2].map(|i| labels(LABELS[i], &all[i]));
+            format!("{input} x {kernel} -> {output}")
+        }
+        AttributeValue::Flag(on) => on.to_string(),
+        AttributeValue::Word(word) => word.to_string(),
+        AttributeValue::DType(dtype) => dtype.to_string(),
+        AttributeValue::Type(ty) => ty.to_string(),
+        AttributeValue::String(s) => quote(s),
+        AttributeValue::Tensor(_) | AttributeValue::Function(_) | AttributeValue::Functions(_) => String::new(),
     }
 }
 
@@ -394,21 +307,7 @@ fn bounds(start: &[Dim], limit: &[Dim], strides: &[i64]) -> Vec<String> {
         .collect()
 }
 
-fn dot(out: &mut String, d: &DotDims) {
-    if !(d.lhs_batch.is_empty() && d.rhs_batch.is_empty()) {
-        let _ = write!(out, ", batch = {} x {}", list(&d.lhs_batch), list(&d.rhs_batch));
-    }
-    let _ = write!(out, ", contract = {} x {}", list(&d.lhs_contract), list(&d.rhs_contract));
-    if let Some(dtype) = d.result {
-        let _ = write!(out, ", result = {dtype}");
-    }
-}
-
-/// `, window = [{size = 3, stride = 2}, {}]`: what differs from a trivial window.
-fn window(w: &Window) -> String {
-    format!(", window = {}", list(w.dims.iter().map(window_dim)))
-}
-
+/// `{size = 3, stride = 2}`: what differs from a trivial window.
 fn window_dim(w: &WindowDim) -> String {
     let mut parts = Vec::new();
     let numbers = [("size", w.size), ("stride", w.stride)];
@@ -425,63 +324,13 @@ fn window_dim(w: &WindowDim) -> String {
 }
 
 /// Dimension numbers as labels in place: `[b, 0, 1, f]`.
-fn labels(rank: usize, named: [(usize, &str); 2], spatial: &[usize]) -> String {
-    let mut all = vec!["?".to_string(); rank];
-    let numbered = spatial.iter().enumerate().map(|(i, d)| (*d, i.to_string()));
-    for (d, label) in named.into_iter().map(|(d, l)| (d, l.to_string())).chain(numbered) {
+fn labels(names: [&str; 2], l: &Labels<&[usize]>) -> String {
+    let mut all = vec!["?".to_string(); l.spatial.len() + 2];
+    let numbered = l.spatial.iter().enumerate().map(|(i, d)| (*d, i.to_string()));
+    for (d, label) in l.named.into_iter().zip(names.map(str::to_string)).chain(numbered) {
         if let Some(slot) = all.get_mut(d) {
             *slot = label;
         }
     }
     list(all)
-}
-
-fn convolution(out: &mut String, c: &ConvDims) {
-    let rank = c.window.len() + 2;
-    let _ = write!(
-        out,
-        ", dims = {} x {} -> {}{}",
-        labels(rank, [(c.input_batch, "b"), (c.input_feature, "f")], &c.input_spatial),
-        labels(rank, [(c.kernel_input_feature, "i"), (c.kernel_output_feature, "o")], &c.kernel_spatial),
-        labels(rank, [(c.output_batch, "b"), (c.output_feature, "f")], &c.output_spatial),
-        window(&Window { dims: c.window.clone() })
-    );
-    if c.feature_group_count != 1 {
-        let _ = write!(out, ", feature_group_count = {}", c.feature_group_count);
-    }
-    if c.batch_group_count != 1 {
-        let _ = write!(out, ", batch_group_count = {}", c.batch_group_count);
-    }
-}
-
-fn gather(out: &mut String, g: &GatherDims) {
-    listed(out, "offset_dims", &g.offset_dims);
-    listed(out, "collapsed_slice_dims", &g.collapsed_slice_dims);
-    if !(g.operand_batching_dims.is_empty() && g.start_indices_batching_dims.is_empty()) {
-        listed(out, "operand_batching_dims", &g.operand_batching_dims);
-        listed(out, "start_indices_batching_dims", &g.start_indices_batching_dims);
-    }
-    listed(out, "start_index_map", &g.start_index_map);
-    let _ = write!(out, ", index_vector_dim = {}", g.index_vector_dim);
-    listed(out, "slice_sizes", g.slice_sizes.iter());
-    if g.indices_are_sorted {
-        out.push_str(", indices_are_sorted");
-    }
-}
-
-fn scatter(out: &mut String, s: &ScatterDims) {
-    listed(out, "update_window_dims", &s.update_window_dims);
-    listed(out, "inserted_window_dims", &s.inserted_window_dims);
-    if !(s.input_batching_dims.is_empty() && s.scatter_indices_batching_dims.is_empty()) {
-        listed(out, "input_batching_dims", &s.input_batching_dims);
-        listed(out, "scatter_indices_batching_dims", &s.scatter_indices_batching_dims);
-    }
-    listed(out, "scatter_dims_to_operand_dims", &s.scatter_dims_to_operand_dims);
-    let _ = write!(out, ", index_vector_dim = {}", s.index_vector_dim);
-    if s.indices_are_sorted {
-        out.push_str(", indices_are_sorted");
-    }
-    if s.unique_indices {
-        out.push_str(", unique_indices");
-    }
 }

@@ -9,8 +9,8 @@ use crate::context::Cx;
 use crate::nested::{Known, bind};
 use crate::options::Level;
 use crate::pass::Pass;
-use crate::structural::same_func;
 use kiln_ir::rewrite::{Values, walk};
+use kiln_ir::structural::same_func;
 use kiln_ir::{DType, Func, Node, Op, Tensor, UnaryOp, Value};
 use smallvec::{SmallVec, smallvec};
 

@@ -6,8 +6,8 @@
 use crate::context::Cx;
 use crate::options::Level;
 use crate::pass::Pass;
-use crate::structural::{hash_op, same_op};
 use kiln_ir::rewrite::walk;
+use kiln_ir::structural::{hash_op, same_op};
 use kiln_ir::{Func, Node, NodeId, Op};
 use smallvec::SmallVec;
 use std::collections::HashMap;

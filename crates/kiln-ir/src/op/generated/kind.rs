@@ -1,6 +1,6 @@
 //! Every operator and what kind of operator it is. Derived from `graph-spec/ops.toml`.
 
-use crate::op::{BinaryOp, Op, UnaryOp};
+use crate::op::{ArgKind, BinaryOp, Op, UnaryOp};
 
 /// What kind of operator it is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -562,6 +562,94 @@ impl OpKind {
         }
     }
 
+    /// The names of the operands in diagnostics, up to the first of which there may be several.
+    pub const fn operand_names(self) -> &'static [&'static str] {
+        match self {
+            OpKind::Abs
+            | OpKind::Argmax
+            | OpKind::Argmin
+            | OpKind::BitcastConvert
+            | OpKind::BroadcastInDim
+            | OpKind::Cbrt
+            | OpKind::Ceil
+            | OpKind::Convert
+            | OpKind::Cosine
+            | OpKind::CountLeadingZeros
+            | OpKind::DynamicSlice
+            | OpKind::Erf
+            | OpKind::Exponential
+            | OpKind::ExponentialMinusOne
+            | OpKind::Fft
+            | OpKind::Floor
+            | OpKind::GetDimensionSize
+            | OpKind::Imag
+            | OpKind::IsFinite
+            | OpKind::Log
+            | OpKind::LogPlusOne
+            | OpKind::Logistic
+            | OpKind::Negate
+            | OpKind::Not
+            | OpKind::OptimizationBarrier
+            | OpKind::Popcnt
+            | OpKind::Real
+            | OpKind::ReducePrecision
+            | OpKind::Reshape
+            | OpKind::Reverse
+            | OpKind::RoundNearestAfz
+            | OpKind::RoundNearestEven
+            | OpKind::Rsqrt
+            | OpKind::Sign
+            | OpKind::Sine
+            | OpKind::Slice
+            | OpKind::Sqrt
+            | OpKind::Tan
+            | OpKind::Tanh
+            | OpKind::Transpose => &["operand"],
+            OpKind::Add
+            | OpKind::And
+            | OpKind::Atan2
+            | OpKind::Compare
+            | OpKind::Divide
+            | OpKind::DotGeneral
+            | OpKind::Maximum
+            | OpKind::Minimum
+            | OpKind::Multiply
+            | OpKind::Or
+            | OpKind::Power
+            | OpKind::Remainder
+            | OpKind::ShiftLeft
+            | OpKind::ShiftRightArithmetic
+            | OpKind::ShiftRightLogical
+            | OpKind::Subtract
+            | OpKind::Xor => &["left", "right"],
+            OpKind::Case => &["index"],
+            OpKind::Cholesky => &["a"],
+            OpKind::Clamp => &["min", "operand", "max"],
+            OpKind::Complex => &["real part", "imaginary part"],
+            OpKind::Composite
+            | OpKind::Concatenate
+            | OpKind::Constant
+            | OpKind::GenericReduce
+            | OpKind::GenericReduceWindow
+            | OpKind::GenericScatter
+            | OpKind::Iota
+            | OpKind::Parameter
+            | OpKind::Sort
+            | OpKind::While => &[],
+            OpKind::Convolution => &["input", "kernel"],
+            OpKind::DynamicUpdateSlice => &["operand", "update"],
+            OpKind::Gather => &["operand", "indices"],
+            OpKind::GenericSelectAndScatter | OpKind::SelectAndScatter => &["operand", "source", "init"],
+            OpKind::If => &["pred"],
+            OpKind::Pad => &["operand", "padding value"],
+            OpKind::Reduce | OpKind::ReduceWindow => &["operand", "init"],
+            OpKind::RngBitGenerator => &["state"],
+            OpKind::Scatter => &["operand", "indices", "updates"],
+            OpKind::Select => &["pred", "on_true", "on_false"],
+            OpKind::TriangularSolve => &["a", "b"],
+        }
+    }
+
     /// The operator of this name.
     pub fn from_name(name: &str) -> Option<OpKind> {
         Some(match name {
@@ -715,49 +803,49 @@ impl Op {
         match self {
             Op::Unary(op) => op.kind(),
             Op::Binary(op) => op.kind(),
-            Op::ArgReduce { kind: crate::op::ArgKind::Max, .. } => OpKind::Argmax,
-            Op::ArgReduce { kind: crate::op::ArgKind::Min, .. } => OpKind::Argmin,
-            Op::BitcastConvert { .. } => OpKind::BitcastConvert,
+            Op::ArgReduce { kind: ArgKind::Max, .. } => OpKind::Argmax,
+            Op::ArgReduce { kind: ArgKind::Min, .. } => OpKind::Argmin,
+            Op::BitcastConvert(..) => OpKind::BitcastConvert,
             Op::BroadcastInDim { .. } => OpKind::BroadcastInDim,
             Op::Case { .. } => OpKind::Case,
             Op::Cholesky { .. } => OpKind::Cholesky,
-            Op::Clamp { .. } => OpKind::Clamp,
-            Op::Compare { .. } => OpKind::Compare,
-            Op::Complex { .. } => OpKind::Complex,
+            Op::Clamp => OpKind::Clamp,
+            Op::Compare(..) => OpKind::Compare,
+            Op::Complex => OpKind::Complex,
             Op::Composite { .. } => OpKind::Composite,
-            Op::Concatenate { .. } => OpKind::Concatenate,
-            Op::Constant { .. } => OpKind::Constant,
-            Op::Convert { .. } => OpKind::Convert,
-            Op::Convolution { .. } => OpKind::Convolution,
-            Op::DotGeneral { .. } => OpKind::DotGeneral,
+            Op::Concatenate(..) => OpKind::Concatenate,
+            Op::Constant(..) => OpKind::Constant,
+            Op::Convert(..) => OpKind::Convert,
+            Op::Convolution(..) => OpKind::Convolution,
+            Op::DotGeneral(..) => OpKind::DotGeneral,
             Op::DynamicSlice { .. } => OpKind::DynamicSlice,
-            Op::DynamicUpdateSlice { .. } => OpKind::DynamicUpdateSlice,
+            Op::DynamicUpdateSlice => OpKind::DynamicUpdateSlice,
             Op::Fft { .. } => OpKind::Fft,
-            Op::Gather { .. } => OpKind::Gather,
+            Op::Gather(..) => OpKind::Gather,
             Op::GenericReduce { .. } => OpKind::GenericReduce,
             Op::GenericReduceWindow { .. } => OpKind::GenericReduceWindow,
             Op::GenericScatter { .. } => OpKind::GenericScatter,
             Op::GenericSelectAndScatter { .. } => OpKind::GenericSelectAndScatter,
-            Op::GetDimensionSize { .. } => OpKind::GetDimensionSize,
+            Op::GetDimensionSize(..) => OpKind::GetDimensionSize,
             Op::If { .. } => OpKind::If,
-            Op::Imag { .. } => OpKind::Imag,
+            Op::Imag => OpKind::Imag,
             Op::Iota { .. } => OpKind::Iota,
-            Op::OptimizationBarrier { .. } => OpKind::OptimizationBarrier,
+            Op::OptimizationBarrier => OpKind::OptimizationBarrier,
             Op::Pad { .. } => OpKind::Pad,
-            Op::Parameter { .. } => OpKind::Parameter,
-            Op::Real { .. } => OpKind::Real,
+            Op::Parameter(..) => OpKind::Parameter,
+            Op::Real => OpKind::Real,
             Op::Reduce { .. } => OpKind::Reduce,
             Op::ReducePrecision { .. } => OpKind::ReducePrecision,
             Op::ReduceWindow { .. } => OpKind::ReduceWindow,
-            Op::Reshape { .. } => OpKind::Reshape,
-            Op::Reverse { .. } => OpKind::Reverse,
+            Op::Reshape(..) => OpKind::Reshape,
+            Op::Reverse(..) => OpKind::Reverse,
             Op::RngBitGenerator { .. } => OpKind::RngBitGenerator,
             Op::Scatter { .. } => OpKind::Scatter,
-            Op::Select { .. } => OpKind::Select,
+            Op::Select => OpKind::Select,
             Op::SelectAndScatter { .. } => OpKind::SelectAndScatter,
             Op::Slice { .. } => OpKind::Slice,
             Op::Sort { .. } => OpKind::Sort,
-            Op::Transpose { .. } => OpKind::Transpose,
+            Op::Transpose(..) => OpKind::Transpose,
             Op::TriangularSolve { .. } => OpKind::TriangularSolve,
             Op::While { .. } => OpKind::While,
         }

@@ -177,13 +177,14 @@ impl Parser<'_> {
             let text = format!("{count} results are named, {} types are given", types.len());
             return Err(self.error_at(at, "text.syntax", text));
         }
-        let op = match literal {
-            Some(literal) => match types.as_slice() {
-                [ty] => Op::Constant(self.tensor(literal_at, literal, ty)?),
-                _ => return Err(self.error_at(op_at, "text.syntax", "a constant has one result")),
-            },
-            None => build(op_name, &mut attrs, &types).map_err(|e| self.error_at(op_at, "text.syntax", e))?,
-        };
+        if let Some(literal) = literal {
+            let [ty] = types.as_slice() else {
+                return Err(self.error_at(op_at, "text.syntax", "a constant has one result"));
+            };
+            attrs.literal = Some(self.tensor(literal_at, literal, ty)?);
+        }
+        attrs.types = types.clone();
+        let op = build(op_name, &mut attrs).map_err(|e| self.error_at(op_at, "text.syntax", e))?;
         attrs.finish().map_err(|e| self.error_at(op_at, "text.syntax", e))?;
         let name = if let Token::Str(_) = self.token { Some(self.string()?.into()) } else { None };
         let loc = self.location()?;
