@@ -8,6 +8,7 @@ use crate::context::Cx;
 use crate::options::Level;
 use crate::pass::Pass;
 use crate::rewrite::numel;
+use kiln_ir::op::Effects;
 use kiln_ir::rewrite::walk;
 use kiln_ir::{BinaryOp, Func, InputKind, Node, NodeId, Op, Output, OutputKind, UnaryOp, Value};
 use smallvec::smallvec;
@@ -48,6 +49,8 @@ enum Cost {
 
 fn cost(op: &Op) -> Cost {
     match op {
+        Op::Parameter(_) => Cost::Fixed,
+        op if op.effects() != Effects::Pure => Cost::Fixed,
         Op::Constant(_)
         | Op::Iota { .. }
         | Op::BroadcastInDim { .. }
@@ -56,7 +59,7 @@ fn cost(op: &Op) -> Cost {
         | Op::GetDimensionSize(_)
         | Op::Real
         | Op::Imag => Cost::Free,
-        Op::Unary(u) => match u {
+        Op::Unary(
             UnaryOp::Abs
             | UnaryOp::Ceil
             | UnaryOp::CountLeadingZeros
@@ -67,51 +70,12 @@ fn cost(op: &Op) -> Cost {
             | UnaryOp::Popcnt
             | UnaryOp::RoundNearestAfz
             | UnaryOp::RoundNearestEven
-            | UnaryOp::Sign => Cost::Cheap,
-            UnaryOp::Cbrt
-            | UnaryOp::Cosine
-            | UnaryOp::Erf
-            | UnaryOp::Exponential
-            | UnaryOp::ExponentialMinusOne
-            | UnaryOp::Log
-            | UnaryOp::LogPlusOne
-            | UnaryOp::Logistic
-            | UnaryOp::Rsqrt
-            | UnaryOp::Sine
-            | UnaryOp::Sqrt
-            | UnaryOp::Tan
-            | UnaryOp::Tanh => Cost::High,
-        },
+            | UnaryOp::Sign,
+        ) => Cost::Cheap,
         Op::Binary(BinaryOp::Divide | BinaryOp::Remainder | BinaryOp::Power | BinaryOp::Atan2) => Cost::High,
         Op::Binary(_) | Op::Compare(_) | Op::Select | Op::Clamp | Op::Convert(_) => Cost::Cheap,
         Op::Slice { .. } | Op::Reverse(_) | Op::Pad { .. } | Op::DynamicSlice { .. } | Op::Complex => Cost::Cheap,
-        Op::Transpose(_)
-        | Op::DynamicUpdateSlice
-        | Op::Concatenate(_)
-        | Op::DotGeneral(_)
-        | Op::Reduce { .. }
-        | Op::ArgReduce { .. }
-        | Op::Convolution(_)
-        | Op::ReduceWindow { .. }
-        | Op::SelectAndScatter { .. }
-        | Op::Gather(_)
-        | Op::Scatter { .. }
-        | Op::GenericReduce { .. }
-        | Op::GenericReduceWindow { .. }
-        | Op::GenericSelectAndScatter { .. }
-        | Op::GenericScatter { .. }
-        | Op::Sort { .. }
-        | Op::Fft { .. }
-        | Op::Cholesky { .. }
-        | Op::TriangularSolve { .. }
-        | Op::ReducePrecision { .. }
-        | Op::RngBitGenerator { .. } => Cost::High,
-        Op::Parameter(_)
-        | Op::While { .. }
-        | Op::If { .. }
-        | Op::Case { .. }
-        | Op::OptimizationBarrier
-        | Op::Composite { .. } => Cost::Fixed,
+        _ => Cost::High,
     }
 }
 

@@ -43,41 +43,7 @@ fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
         Op::Reshape(_) => shape::reshape(rw, x[0], &node.types[0]),
         Op::Transpose(permutation) => shape::transpose(rw, x[0], permutation),
         Op::BroadcastInDim { shape, dims } => shape::broadcast(rw, x[0], shape, dims),
-        // Slices, concatenations and the like: pass `data_movement`. The others have one form, or passes of their own.
-        Op::Reverse(_)
-        | Op::Slice { .. }
-        | Op::DynamicSlice { .. }
-        | Op::DynamicUpdateSlice
-        | Op::Concatenate(_)
-        | Op::Pad { .. }
-        | Op::Parameter(_)
-        | Op::Clamp
-        | Op::DotGeneral(_)
-        | Op::Reduce { .. }
-        | Op::ArgReduce { .. }
-        | Op::Convolution(_)
-        | Op::ReduceWindow { .. }
-        | Op::SelectAndScatter { .. }
-        | Op::Gather(_)
-        | Op::Scatter { .. }
-        | Op::Complex
-        | Op::Real
-        | Op::Imag
-        | Op::ReducePrecision { .. }
-        | Op::GenericReduce { .. }
-        | Op::GenericReduceWindow { .. }
-        | Op::GenericSelectAndScatter { .. }
-        | Op::GenericScatter { .. }
-        | Op::Sort { .. }
-        | Op::Fft { .. }
-        | Op::Cholesky { .. }
-        | Op::TriangularSolve { .. }
-        | Op::While { .. }
-        | Op::If { .. }
-        | Op::Case { .. }
-        | Op::RngBitGenerator { .. }
-        | Op::OptimizationBarrier
-        | Op::Composite { .. } => None,
+        _ => None,
     }
 }
 
@@ -110,29 +76,8 @@ fn splat_constant(rw: &mut Rewriter, t: &Tensor) -> Option<Value> {
     rw.broadcast_scalar(s, &t.ty().shape)
 }
 
-/// Whether the order of operands does not matter.
-pub(crate) fn is_commutative(op: BinaryOp) -> bool {
-    match op {
-        BinaryOp::Add
-        | BinaryOp::Multiply
-        | BinaryOp::Maximum
-        | BinaryOp::Minimum
-        | BinaryOp::And
-        | BinaryOp::Or
-        | BinaryOp::Xor => true,
-        BinaryOp::Atan2
-        | BinaryOp::Divide
-        | BinaryOp::Power
-        | BinaryOp::Remainder
-        | BinaryOp::ShiftLeft
-        | BinaryOp::ShiftRightArithmetic
-        | BinaryOp::ShiftRightLogical
-        | BinaryOp::Subtract => false,
-    }
-}
-
 fn constant_right(rw: &mut Rewriter, op: BinaryOp, a: Value, b: Value) -> Option<Value> {
-    let swap = is_commutative(op) && rw.is_constant_like(a) && !rw.is_constant_like(b);
+    let swap = op.is_commutative() && rw.is_constant_like(a) && !rw.is_constant_like(b);
     if swap && rw.fire("constant to the right", Level::Exact) { rw.push(Op::Binary(op), &[b, a]) } else { None }
 }
 

@@ -113,15 +113,7 @@ pub fn same_operands(rw: &mut Rewriter, op: BinaryOp, a: Value, b: Value, ty: &T
                 None
             }
         }
-        BinaryOp::Add
-        | BinaryOp::Multiply
-        | BinaryOp::Divide
-        | BinaryOp::Atan2
-        | BinaryOp::Power
-        | BinaryOp::Remainder
-        | BinaryOp::ShiftLeft
-        | BinaryOp::ShiftRightArithmetic
-        | BinaryOp::ShiftRightLogical => None,
+        _ => None,
     }
 }
 

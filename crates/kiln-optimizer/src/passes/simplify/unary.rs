@@ -46,20 +46,7 @@ pub fn unary(rw: &mut Rewriter, op: UnaryOp, x: Value, ty: &TensorType) -> Optio
             }
             _ => None,
         },
-        UnaryOp::Sqrt
-        | UnaryOp::Cbrt
-        | UnaryOp::CountLeadingZeros
-        | UnaryOp::Erf
-        | UnaryOp::Exponential
-        | UnaryOp::ExponentialMinusOne
-        | UnaryOp::Log
-        | UnaryOp::LogPlusOne
-        | UnaryOp::Logistic
-        | UnaryOp::Popcnt
-        | UnaryOp::Rsqrt
-        | UnaryOp::Sine
-        | UnaryOp::Tan
-        | UnaryOp::Tanh => None,
+        _ => None,
     }
 }
 
