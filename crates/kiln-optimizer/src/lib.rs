@@ -5,6 +5,7 @@
 //! [`Level`] it needs; the default, [`Level::Exact`], keeps IEEE semantics.
 
 mod context;
+pub mod dump;
 mod lit;
 pub mod log;
 mod nested;
@@ -14,6 +15,7 @@ mod passes;
 pub mod pipeline;
 mod rewrite;
 
+pub use dump::Dump;
 pub use log::{PassLog, PassRun, RuleStats};
 pub use options::{FoldBudget, Level, OptimizeOptions};
 pub use passes::{PASSES, REQUIRED};
