@@ -27,6 +27,13 @@ pub(crate) fn give(f: &mut Func, outputs: impl IntoIterator<Item = Value>) {
     }
 }
 
+/// Declares the derivatives of values as outputs: the given ones, zeros where there is none.
+pub(crate) fn give_or_zeros(f: &mut Func, of: &[Value], given: Vec<Option<Value>>, loc: &Loc) -> Res<()> {
+    let outputs = Emit { f, loc: loc.clone() }.all_or_zeros(of, given)?;
+    give(f, outputs);
+    Ok(())
+}
+
 /// The branches of an `if` or `case`.
 fn branches_of(op: &Op) -> Vec<&Func> {
     match op {
@@ -65,15 +72,7 @@ pub(crate) fn backward(r: &mut Reverse, id: NodeId, node: &Node) -> Res<()> {
         let seeds: Vec<(Value, Value)> = given.iter().zip(cts).map(|((i, _), ct)| (outs[*i], *ct)).collect();
         let wrt: Vec<Value> = wanted.iter().map(|&i| own[i]).collect();
         let walked = reverse::walk(&mut f, 0, &seeds, &wrt)?;
-        let mut e = Emit { f: &mut f, loc: node.loc.clone() };
-        let mut outputs = Vec::new();
-        for (v, ct) in wrt.iter().zip(walked.cts) {
-            outputs.push(match ct {
-                Some(ct) => ct,
-                None => e.zeros_like(*v)?,
-            });
-        }
-        give(&mut f, outputs);
+        give_or_zeros(&mut f, &wrt, walked.cts, &node.loc)?;
         branches.push(f.with_replaced(&walked.replaced));
     }
     let operands: Vec<Value> = node.operands.iter().copied().chain(given.iter().map(|(_, ct)| *ct)).collect();
@@ -101,15 +100,7 @@ pub(crate) fn forward(w: &mut Forward, id: NodeId, node: &Node) -> Res<()> {
         let seeds: Vec<(Value, Value)> = given.iter().zip(ts).map(|((i, _), t)| (own[*i], *t)).collect();
         let wanted: Vec<Value> = floats.iter().map(|&i| outs[i]).collect();
         let pushed = forward::walk(&mut f, 0, &wanted, &seeds)?;
-        let mut e = Emit { f: &mut f, loc: node.loc.clone() };
-        let mut outputs = Vec::new();
-        for (v, t) in wanted.iter().zip(pushed.tangents) {
-            outputs.push(match t {
-                Some(t) => t,
-                None => e.zeros_like(*v)?,
-            });
-        }
-        give(&mut f, outputs);
+        give_or_zeros(&mut f, &wanted, pushed.tangents, &node.loc)?;
         branches.push(f.with_replaced(&pushed.replaced));
     }
     let operands: Vec<Value> = node.operands.iter().copied().chain(given.iter().map(|(_, t)| *t)).collect();

@@ -12,7 +12,7 @@
 //! - Otherwise the iterations are counted by running the loop, and states come from checkpoints; see `checkpoint.rs`.
 
 use crate::activity::loop_states;
-use crate::branches::{give, nested};
+use crate::branches::{give, give_or_zeros, nested};
 use crate::checkpoint;
 use crate::emit::{Emit, Res, int_literal};
 use crate::forward::{self, Forward};
@@ -115,15 +115,7 @@ pub(crate) fn reverse_step(node: &Node, body: &Func, active: &[usize], save: boo
     let seeds: Vec<(Value, Value)> = active.iter().zip(cts).map(|(&i, ct)| (outs[i], *ct)).collect();
     let wrt: Vec<Value> = active.iter().map(|&i| states[i]).collect();
     let walked = reverse::walk(&mut f, 0, &seeds, &wrt)?;
-    let mut e = Emit { f: &mut f, loc: node.loc.clone() };
-    let mut outputs = Vec::new();
-    for (v, ct) in wrt.iter().zip(walked.cts) {
-        outputs.push(match ct {
-            Some(ct) => ct,
-            None => e.zeros_like(*v)?,
-        });
-    }
-    give(&mut f, outputs);
+    give_or_zeros(&mut f, &wrt, walked.cts, &node.loc)?;
     let (func, saved) = if save { save_costly(&f, body, &inside, &walked.replaced) } else { (f, Vec::new()) };
     let func = func.with_replaced(if save { &[] } else { &walked.replaced });
     let live = func.live_nodes();
@@ -399,14 +391,7 @@ pub(crate) fn forward(w: &mut Forward, id: NodeId, node: &Node, cond: &Func, bod
     let seeds: Vec<(Value, Value)> = active.iter().zip(&state[m..]).map(|(&i, t)| (state[i], *t)).collect();
     let wanted: Vec<Value> = active.iter().map(|&i| new[i]).collect();
     let pushed = forward::walk(&mut fb, 0, &wanted, &seeds)?;
-    let mut e = Emit { f: &mut fb, loc: node.loc.clone() };
-    let mut tangents = Vec::new();
-    for (v, t) in wanted.iter().zip(pushed.tangents) {
-        tangents.push(match t {
-            Some(t) => t,
-            None => e.zeros_like(*v)?,
-        });
-    }
+    let tangents = Emit { f: &mut fb, loc: node.loc.clone() }.all_or_zeros(&wanted, pushed.tangents)?;
     give(&mut fb, new.into_iter().chain(tangents));
     let op = Op::While { cond: Box::new(fc), body: Box::new(fb.with_replaced(&pushed.replaced)) };
     let done = w.e.f.push(op, &init, node.loc.clone())?;

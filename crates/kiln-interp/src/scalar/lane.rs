@@ -70,6 +70,31 @@ pub fn compare<T: Lane>(direction: CompareDirection, a: T, b: T) -> bool {
     }
 }
 
+/// The unary operators that only floats and complex numbers have.
+macro_rules! of_floats {
+    () => {
+        UnaryOp::Cbrt
+            | UnaryOp::Ceil
+            | UnaryOp::Cosine
+            | UnaryOp::Erf
+            | UnaryOp::Exponential
+            | UnaryOp::ExponentialMinusOne
+            | UnaryOp::Floor
+            | UnaryOp::IsFinite
+            | UnaryOp::Log
+            | UnaryOp::LogPlusOne
+            | UnaryOp::Logistic
+            | UnaryOp::RoundNearestAfz
+            | UnaryOp::RoundNearestEven
+            | UnaryOp::Rsqrt
+            | UnaryOp::Sine
+            | UnaryOp::Sqrt
+            | UnaryOp::Tan
+            | UnaryOp::Tanh
+    };
+}
+pub(super) use of_floats;
+
 macro_rules! int_lane {
     ($t:ident, $signed:ident, $unsigned:ident, $wide:ident($wt:ident), abs $abs:expr, sign $sign:expr, power $power:expr) => {
         impl Lane for $t {
@@ -83,24 +108,7 @@ macro_rules! int_lane {
                     UnaryOp::Not => |x| !x,
                     UnaryOp::Popcnt => |x| x.count_ones() as $t,
                     UnaryOp::Sign => $sign,
-                    UnaryOp::Cbrt
-                    | UnaryOp::Ceil
-                    | UnaryOp::Cosine
-                    | UnaryOp::Erf
-                    | UnaryOp::Exponential
-                    | UnaryOp::ExponentialMinusOne
-                    | UnaryOp::Floor
-                    | UnaryOp::IsFinite
-                    | UnaryOp::Log
-                    | UnaryOp::LogPlusOne
-                    | UnaryOp::Logistic
-                    | UnaryOp::RoundNearestAfz
-                    | UnaryOp::RoundNearestEven
-                    | UnaryOp::Rsqrt
-                    | UnaryOp::Sine
-                    | UnaryOp::Sqrt
-                    | UnaryOp::Tan
-                    | UnaryOp::Tanh => return None,
+                    of_floats!() => return None,
                 })
             }
 
@@ -164,6 +172,21 @@ macro_rules! int_lane {
     };
 }
 
+/// An integer to a power that is not negative, by squaring; wraps.
+macro_rules! raised {
+    ($t:ident, $x:expr, $y:expr) => {{
+        let (mut base, mut exponent, mut r) = ($x, $y, 1 as $t);
+        while exponent > 0 {
+            if exponent & 1 == 1 {
+                r = r.wrapping_mul(base);
+            }
+            base = base.wrapping_mul(base);
+            exponent >>= 1;
+        }
+        r
+    }};
+}
+
 macro_rules! signed_lane {
     ($($t:ident $u:ident),*) => {$(
         int_lane!($t, $t, $u, I(i64), abs $t::wrapping_abs, sign $t::signum, power |x, y| match (x, y) {
@@ -172,17 +195,7 @@ macro_rules! signed_lane {
             // 1 / 0^n, an integer division by zero.
             (0, y) if y < 0 => -1,
             (_, y) if y < 0 => 0,
-            (x, y) => {
-                let (mut base, mut exponent, mut r) = (x, y, 1 as $t);
-                while exponent > 0 {
-                    if exponent & 1 == 1 {
-                        r = r.wrapping_mul(base);
-                    }
-                    base = base.wrapping_mul(base);
-                    exponent >>= 1;
-                }
-                r
-            }
+            (x, y) => raised!($t, x, y),
         });
     )*};
 }
@@ -190,17 +203,7 @@ signed_lane!(i8 u8, i16 u16, i32 u32, i64 u64);
 
 macro_rules! unsigned_lane {
     ($($t:ident $s:ident),*) => {$(
-        int_lane!($t, $s, $t, U(u64), abs |x| x, sign |x| (x != 0) as $t, power |x, y| {
-            let (mut base, mut exponent, mut r) = (x, y, 1 as $t);
-            while exponent > 0 {
-                if exponent & 1 == 1 {
-                    r = r.wrapping_mul(base);
-                }
-                base = base.wrapping_mul(base);
-                exponent >>= 1;
-            }
-            r
-        });
+        int_lane!($t, $s, $t, U(u64), abs |x| x, sign |x| (x != 0) as $t, power |x, y| raised!($t, x, y));
     )*};
 }
 unsigned_lane!(u8 i8, u16 i16, u32 i32, u64 i64);
@@ -211,29 +214,12 @@ impl Lane for bool {
     fn unary(op: UnaryOp) -> Option<Fn1<bool>> {
         match op {
             UnaryOp::Not => Some(|x| !x),
-            UnaryOp::Abs
-            | UnaryOp::Cbrt
-            | UnaryOp::Ceil
-            | UnaryOp::Cosine
+            of_floats!()
+            | UnaryOp::Abs
             | UnaryOp::CountLeadingZeros
-            | UnaryOp::Erf
-            | UnaryOp::Exponential
-            | UnaryOp::ExponentialMinusOne
-            | UnaryOp::Floor
-            | UnaryOp::IsFinite
-            | UnaryOp::Log
-            | UnaryOp::LogPlusOne
-            | UnaryOp::Logistic
             | UnaryOp::Negate
             | UnaryOp::Popcnt
-            | UnaryOp::RoundNearestAfz
-            | UnaryOp::RoundNearestEven
-            | UnaryOp::Rsqrt
-            | UnaryOp::Sign
-            | UnaryOp::Sine
-            | UnaryOp::Sqrt
-            | UnaryOp::Tan
-            | UnaryOp::Tanh => None,
+            | UnaryOp::Sign => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Element types that Rust has no type for: integers of 2 and 4 bits, floats of at most 8 bits. One byte each.
 
-use super::lane::{Fn1, Fn2, Lane, Wide, float_lane};
+use super::lane::{Fn1, Fn2, Lane, Wide, float_lane, of_floats};
 use super::math;
 use kiln_ir::{BinaryOp, DType, Element, MiniFormat, UnaryOp};
 use std::cmp::Ordering;
@@ -43,24 +43,7 @@ macro_rules! sub_byte {
                     UnaryOp::Not => |x| $t::new(!x.0),
                     UnaryOp::Popcnt => |x| $t::new(x.bits().count_ones() as $repr),
                     UnaryOp::Sign => |x| $t::new(x.0.cmp(&0) as i8 as $repr),
-                    UnaryOp::Cbrt
-                    | UnaryOp::Ceil
-                    | UnaryOp::Cosine
-                    | UnaryOp::Erf
-                    | UnaryOp::Exponential
-                    | UnaryOp::ExponentialMinusOne
-                    | UnaryOp::Floor
-                    | UnaryOp::IsFinite
-                    | UnaryOp::Log
-                    | UnaryOp::LogPlusOne
-                    | UnaryOp::Logistic
-                    | UnaryOp::RoundNearestAfz
-                    | UnaryOp::RoundNearestEven
-                    | UnaryOp::Rsqrt
-                    | UnaryOp::Sine
-                    | UnaryOp::Sqrt
-                    | UnaryOp::Tan
-                    | UnaryOp::Tanh => return None,
+                    of_floats!() => return None,
                 })
             }
 
