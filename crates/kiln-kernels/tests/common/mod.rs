@@ -117,23 +117,6 @@ pub fn available_isas() -> impl Iterator<Item = Isa> {
     Isa::ALL.into_iter().filter(|isa| isa.is_available())
 }
 
-/// The element types of operands.
-pub const DTYPES: [DType; 13] = [
-    DType::Bool,
-    DType::I8,
-    DType::I16,
-    DType::I32,
-    DType::I64,
-    DType::U8,
-    DType::U16,
-    DType::U32,
-    DType::U64,
-    DType::F16,
-    DType::BF16,
-    DType::F32,
-    DType::F64,
-];
-
 /// Checks a call's inputs and outputs, given their sizes in bytes; tables and workspace are as large as they have to be.
 pub fn check_bounds(op: &Call, operand_bytes: &[usize]) -> Result<(), String> {
     op.validate()?;
