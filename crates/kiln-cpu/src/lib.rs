@@ -8,6 +8,7 @@
 //! [`KernelEmitter`] is the joint for further code generators: each kernel is compiled by the first emitter that supports it.
 //!
 //! ```
+//! use kiln_kernels::HostCode;
 //! let kernel = kiln_loops::text::parse(
 //!     r#"kernel "double" {
 //!          param p0 "x": f32[64] read
