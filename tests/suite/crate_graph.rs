@@ -20,7 +20,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("kiln-cpu", &["kiln-ir", "kiln-kernels", "kiln-loops", "kiln-program"]),
     ("kiln-gpu", &["kiln-ir", "kiln-loops"]),
     ("kiln-nn", &["kiln-ir", "kiln-builder"]),
-    ("kiln-stablehlo", &["kiln-ir", "kiln-interp", "kiln-builder"]),
+    ("kiln-import", &["kiln-ir", "kiln-interp", "kiln-builder"]),
+    ("kiln-stablehlo", &["kiln-ir", "kiln-interp", "kiln-builder", "kiln-import"]),
     ("kiln-cli", &["kiln", "kiln-stablehlo"]),
     (
         "kiln",

@@ -77,6 +77,24 @@ impl Emit<'_> {
     pub(crate) fn zeros(&mut self, ty: &TensorType) -> Res {
         self.full(ty, 0.0)
     }
+    /// A derivative of `v`: the given one, or zeros.
+    pub(crate) fn or_zeros(&mut self, given: Option<Value>, v: Value) -> Res {
+        match given {
+            Some(given) => Ok(given),
+            None => {
+                let ty = self.f.ty(v).clone();
+                self.zeros(&ty)
+            }
+        }
+    }
+    /// Derivatives of values, zeros where none is given.
+    pub(crate) fn all_or_zeros(&mut self, of: &[Value], given: Vec<Option<Value>>) -> Res<Vec<Value>> {
+        let each = |(v, given): (&Value, Option<Value>)| match given {
+            Some(given) => Ok(given),
+            None => self.zeros_like(*v),
+        };
+        of.iter().zip(given).map(each).collect()
+    }
     pub(crate) fn zeros_like(&mut self, v: Value) -> Res {
         self.full_like(v, 0.0)
     }

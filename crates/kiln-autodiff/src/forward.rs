@@ -43,13 +43,8 @@ impl Forward<'_> {
 
     /// The tangent of a value, zeros if it has none.
     pub(crate) fn tangent_or_zeros(&mut self, v: Value) -> Res {
-        match self.tangent(v) {
-            Some(t) => Ok(t),
-            None => {
-                let ty = self.e.f.ty(v).clone();
-                self.e.zeros(&ty)
-            }
-        }
+        let given = self.tangent(v);
+        self.e.or_zeros(given, v)
     }
 
     /// Sets the tangent of a result, unless it was given from outside.

@@ -15,6 +15,20 @@
 //!
 //! Complex cotangents follow JAX's convention, see `complex.rs`. Functions of scalars inside of operators (any reduction, any
 //! scatter) have no derivatives; the named ones have.
+//!
+//! ```
+//! use kiln_ir::{BinaryOp, DType, Func, InputKind, Loc, Op, Tensor, TensorType};
+//! // The derivative of x * x at 3, with a cotangent of 1.
+//! let mut f = Func::new("square");
+//! let x = f.add_input("x", TensorType::scalar(DType::F32), InputKind::Feed, Loc::UNKNOWN);
+//! let y = f.push1(Op::Binary(BinaryOp::Multiply), &[x, x], Loc::UNKNOWN)?;
+//! let one = f.constant(Tensor::scalar(1.0f32), Loc::UNKNOWN);
+//! let cotangents = kiln_autodiff::vjp(&mut f, &[(y, one)], &[x])?;
+//! f.add_output("dx", cotangents[0].expect("y depends on x"));
+//! let results = kiln_interp::eval(&f, &[Tensor::scalar(3.0f32)])?;
+//! assert_eq!(results[0], Tensor::scalar(6.0f32));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod activity;
 mod branches;

@@ -69,10 +69,5 @@ pub(crate) fn gradient(
         Mode::Reverse => reverse::walk(f, 0, &seeds, &asked)?,
         Mode::Forward => forward::walk(f, 0, &asked, &seeds)?,
     };
-    let mut e = Emit { f, loc: loc.clone() };
-    let filled = asked.iter().zip(values).map(|(v, derivative)| match derivative {
-        Some(derivative) => Ok(derivative),
-        None => e.zeros_like(*v),
-    });
-    Ok((filled.collect::<Res<_>>()?, replaced))
+    Ok((Emit { f, loc: loc.clone() }.all_or_zeros(&asked, values)?, replaced))
 }

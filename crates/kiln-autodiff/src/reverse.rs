@@ -60,13 +60,8 @@ impl Reverse<'_> {
 
     /// The cotangent of a value, zeros if none arrived.
     pub(crate) fn ct_or_zeros(&mut self, v: Value) -> Res {
-        match self.ct(v) {
-            Some(ct) => Ok(ct),
-            None => {
-                let ty = self.e.f.ty(v).clone();
-                self.e.zeros(&ty)
-            }
-        }
+        let given = self.ct(v);
+        self.e.or_zeros(given, v)
     }
 
     /// Adds to the cotangent of a value, if it is of use.

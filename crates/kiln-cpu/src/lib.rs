@@ -7,6 +7,31 @@
 //!
 //! [`KernelEmitter`] is the joint for further code generators: each kernel is compiled by the first of [`emitters`] that supports
 //! it, straight-line vector loops inside by one that stands before that.
+//!
+//! ```
+//! use kiln_kernels::HostCode;
+//! let kernel = kiln_loops::text::parse(
+//!     r#"kernel "double" {
+//!          param p0 "x": f32[64] read
+//!          param p1 "y": f32[64] write
+//!          axes 1
+//!          parallel i0 < 64 {
+//!            %0: f32 = load p0[i0]
+//!            %1: f32 = add %0, %0
+//!            store p1[i0] = %1
+//!          }
+//!        }"#,
+//! )?;
+//! let kernel = kiln_loops::Verified::new(kernel).map_err(|errors| errors[0].to_string())?;
+//! let (native, _) = kiln_cpu::compile_kernels(&[kernel], &kiln_cpu::CpuOptions::default())?;
+//! let code = kiln_cpu::jit(&native)?;
+//! let (mut x, mut y) = ([1.5f32; 64], [0f32; 64]);
+//! let buffers = [x.as_mut_ptr().cast::<u8>(), y.as_mut_ptr().cast()];
+//! // SAFETY: a pointer for each parameter, to as many elements as it has; all 64 iterations.
+//! unsafe { code.kernels()[0](buffers.as_ptr(), 0, 64) };
+//! assert_eq!(y, [3.0; 64]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod compile;
 mod emitter;

@@ -12,6 +12,25 @@
 //!
 //! Scalar operators are expanded by [`kiln_loops::math`], so results have the same bounds as on the CPU. Nothing here was run on
 //! hardware yet: the text is assembled by `ptxas` and its structure tested.
+//!
+//! ```
+//! let kernel = kiln_loops::text::parse(
+//!     r#"kernel "double" {
+//!          param p0 "x": f32[64] read
+//!          param p1 "y": f32[64] write
+//!          axes 1
+//!          parallel i0 < 64 {
+//!            %0: f32 = load p0[i0]
+//!            %1: f32 = add %0, %0
+//!            store p1[i0] = %1
+//!          }
+//!        }"#,
+//! )?;
+//! let kernel = kiln_loops::Verified::new(kernel).map_err(|errors| errors[0].to_string())?;
+//! let ptx = kiln_gpu::lower(&kernel, &kiln_gpu::PtxTarget { sm: 80 })?;
+//! assert!(ptx.text.contains(".visible .entry double"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod error;
 mod launch;

@@ -126,6 +126,19 @@ dtypes! {
 }
 
 impl DType {
+    /// The dtypes that kernels compute with ([`DType::is_native`]), in declaration order.
+    pub const NATIVE: [DType; DTypeSet::NATIVE.0.count_ones() as usize] = {
+        let (mut native, mut found, mut i) = ([DType::Bool; DTypeSet::NATIVE.0.count_ones() as usize], 0, 0);
+        while i < DType::ALL.len() {
+            if DType::ALL[i].is_native() {
+                native[found] = DType::ALL[i];
+                found += 1;
+            }
+            i += 1;
+        }
+        native
+    };
+
     /// Bytes of one element in memory. Types of less than 8 bits take a whole byte.
     pub const fn size(self) -> usize {
         self.bits().div_ceil(8) as usize
@@ -270,6 +283,15 @@ impl DTypeSet {
     pub const FLOAT: DTypeSet = DTypeSet::of_class(DTypeClass::Float).or(DTypeSet::MINI);
     /// Complex types.
     pub const COMPLEX: DTypeSet = DTypeSet::of_class(DTypeClass::Complex);
+    /// What kernels compute with ([`DType::is_native`]).
+    pub const NATIVE: DTypeSet = {
+        let (mut bits, mut i) = (0, 0);
+        while i < DType::ALL.len() {
+            bits |= (DType::ALL[i].is_native() as u32) << i;
+            i += 1;
+        }
+        DTypeSet(bits)
+    };
     /// Every dtype.
     pub const ALL: DTypeSet = DTypeSet::BOOL.or(DTypeSet::INT).or(DTypeSet::FLOAT).or(DTypeSet::COMPLEX);
 

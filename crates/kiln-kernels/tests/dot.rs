@@ -113,7 +113,7 @@ fn floats_of_all_sizes_and_layouts_on_all_instruction_sets() {
 fn all_element_types() {
     let mut rng = Rng::new(2);
     for isa in available_isas() {
-        for dtype in common::DTYPES {
+        for dtype in DType::NATIVE {
             for (index, &size) in SIZES.iter().enumerate() {
                 for c_kind in [0, 1, 4] {
                     let kinds = [index % 5, (index / 2) % 5, c_kind];

@@ -57,7 +57,7 @@ fn products() {
     let mut rng = Rng::new(20);
     let mut ran = 0;
     for round in 0..60_000 {
-        let dtype = common::DTYPES[round % 13];
+        let dtype = DType::NATIVE[round % 13];
         let batch = (0..rng.below(3))
             .map(|_| BatchDim {
                 extent: size(&mut rng),
@@ -89,7 +89,7 @@ fn convolutions() {
     let mut rng = Rng::new(21);
     let mut ran = 0;
     for round in 0..60_000 {
-        let dtype = common::DTYPES[round % 13];
+        let dtype = DType::NATIVE[round % 13];
         let spatial = (0..rng.below(3))
             .map(|_| {
                 let padding = |rng: &mut Rng| if rng.below(3) == 0 { stride(rng) } else { rng.range(-2, 5) as isize };
@@ -163,7 +163,7 @@ fn transforms() {
     let mut rng = Rng::new(22);
     let mut ran = 0;
     for _ in 0..4_000 {
-        let dtype = common::DTYPES[11 + rng.below(2) - usize::from(rng.below(20) == 0)];
+        let dtype = DType::NATIVE[11 + rng.below(2) - usize::from(rng.below(20) == 0)];
         let transform = [Fft, Ifft, Rfft, Irfft][rng.below(4)];
         let rank = if rng.below(20) == 0 { [0, 4][rng.below(2)] } else { 1 + rng.below(3) };
         let length = (0..rank).map(|_| if rng.below(30) == 0 { 1 << 39 } else { size(&mut rng) }).collect();
@@ -178,7 +178,7 @@ fn factorizations() {
     let mut rng = Rng::new(23);
     let mut ran = 0;
     for _ in 0..6_000 {
-        let dtype = common::DTYPES[11 + rng.below(2) - usize::from(rng.below(20) == 0)];
+        let dtype = DType::NATIVE[11 + rng.below(2) - usize::from(rng.below(20) == 0)];
         let (batch, n, m) = (size(&mut rng), size(&mut rng), size(&mut rng));
         let mut bit = || rng.below(2) == 0;
         let (interleaved, left_side, lower, unit_diagonal) = (bit(), bit(), bit(), bit());

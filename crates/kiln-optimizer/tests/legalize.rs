@@ -17,22 +17,6 @@ use support::{Draw, Rng, eval, retyped, tensor};
 
 const COMPLEX: [DType; 2] = [DType::C64, DType::C128];
 const NARROW: [DType; 4] = [DType::I2, DType::I4, DType::U2, DType::U4];
-const LEGAL: [DType; 13] = [
-    DType::Bool,
-    DType::I8,
-    DType::I16,
-    DType::I32,
-    DType::I64,
-    DType::U8,
-    DType::U16,
-    DType::U32,
-    DType::U64,
-    DType::F16,
-    DType::BF16,
-    DType::F32,
-    DType::F64,
-];
-
 fn minis() -> Vec<DType> {
     DType::ALL.into_iter().filter(|d| d.mini_format().is_some()).collect()
 }
@@ -58,7 +42,7 @@ fn legalized(f: &Func) -> Func {
 
 fn assert_legal(f: &Func) {
     for node in f.nodes() {
-        let illegal = node.types.iter().find(|t| !LEGAL.contains(&t.dtype));
+        let illegal = node.types.iter().find(|t| !DType::NATIVE.contains(&t.dtype));
         assert!(illegal.is_none(), "{} is left\n{}", illegal.expect("one"), text::print(f));
         node.op.regions().into_iter().for_each(assert_legal);
     }

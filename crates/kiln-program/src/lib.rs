@@ -5,6 +5,20 @@
 //! function, a GPU's runtime walks them. What a graph takes and gives is its [`Signature`], with named dimensions; a program has
 //! a [`BoundSignature`], with sizes. [`CompiledProgram`] adds [`Code`] for one [`Target`] and the contents of the constants.
 //! Slot pointers are laid out as [`Program::slot_index`] says.
+//!
+//! ```
+//! use kiln_ir::text;
+//! use kiln_program::Signature;
+//! let func = text::parse(
+//!     "func @double(%x: f32[batch, 4]) -> (f32[batch, 4]) {
+//!        %y = add %x, %x : f32[batch, 4]
+//!        return %y
+//!      }",
+//! )?;
+//! let signature = Signature::of(&func);
+//! assert_eq!(signature.inputs[0].ty().to_string(), "f32[batch, 4]");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod blob;
 pub mod call;

@@ -4,7 +4,6 @@ mod attributes;
 mod bits;
 mod checks;
 mod chlo;
-mod complex;
 mod control;
 mod custom_call;
 mod data;
@@ -23,7 +22,6 @@ mod scan;
 mod scatter;
 mod sizes;
 mod sort;
-mod special;
 mod windows;
 
 pub use checks::{Check, CheckKind};
@@ -32,8 +30,9 @@ pub use custom_call::{BuildOptions, CustomCall, Handler};
 use crate::ast::{Block, Module, Operation, Place, Type, ValueRef};
 use crate::error::Error;
 use kiln_builder::{Expr, Graph, Shape};
+use kiln_import::KnownSizes;
+use kiln_import::limits::{MAX_ELEMENTS, bounded};
 use kiln_ir::{DType, Func, Loc};
-use sizes::bounded;
 use std::collections::HashMap;
 
 /// Deepest nesting of calls and regions.
@@ -47,9 +46,6 @@ const MAX_NODES: usize = 1 << 19;
 const MAX_MADE_OF: usize = 64;
 /// Most tensors of a tuple, those of tuples inside of it included.
 const MAX_LEAVES: usize = 1 << 14;
-
-/// Most elements of a value, and the largest number that sizes, paddings, strides and the like may be.
-const MAX_ELEMENTS: i64 = 1 << 40;
 
 /// A function of a module as a graph.
 #[derive(Clone, Debug)]
@@ -94,7 +90,7 @@ pub fn build_with(module: &Module, name: &str, options: &BuildOptions) -> Result
         nodes: MAX_NODES.max(MAX_MADE_OF * written_down),
         functions: module.functions.iter().enumerate().rev().map(|(i, f)| (f.name.as_str(), i)).collect(),
         most: MAX_OPERATIONS.max(MAX_INLINED * written_down),
-        evaluated: Default::default(),
+        known_sizes: KnownSizes::default(),
         lift: None,
         random: None,
         checks: Vec::new(),
@@ -128,7 +124,7 @@ pub fn build_with(module: &Module, name: &str, options: &BuildOptions) -> Result
 enum Slot {
     One(Expr),
     /// The integers of a quantized tensor.
-    Quantized(Expr, std::rc::Rc<quantized::Quantization>),
+    Quantized(Expr, std::rc::Rc<kiln_import::Quantization>),
     Tuple(Vec<Slot>),
 }
 
@@ -191,8 +187,8 @@ struct Builder<'m> {
     most: usize,
     /// Nodes that may still be made.
     nodes: usize,
-    /// Elements computed so far to find sizes.
-    evaluated: std::cell::Cell<usize>,
+    /// Computes sizes that are operands.
+    known_sizes: KnownSizes,
     /// The shape of the tensors that a region written for scalars is applied to at present.
     lift: Option<Shape>,
     /// Where `rng` draws from.

@@ -147,6 +147,21 @@ macro_rules! int_lane {
     };
 }
 
+/// An integer to a power that is not negative, by squaring; wraps.
+macro_rules! raised {
+    ($t:ident, $x:expr, $y:expr) => {{
+        let (mut base, mut exponent, mut r) = ($x, $y, 1 as $t);
+        while exponent > 0 {
+            if exponent & 1 == 1 {
+                r = r.wrapping_mul(base);
+            }
+            base = base.wrapping_mul(base);
+            exponent >>= 1;
+        }
+        r
+    }};
+}
+
 macro_rules! signed_lane {
     ($($t:ident $u:ident),*) => {$(
         int_lane!($t, $t, $u, I(i64), abs $t::wrapping_abs, sign $t::signum, power |x, y| match (x, y) {
@@ -155,17 +170,7 @@ macro_rules! signed_lane {
             // 1 / 0^n, an integer division by zero.
             (0, y) if y < 0 => -1,
             (_, y) if y < 0 => 0,
-            (x, y) => {
-                let (mut base, mut exponent, mut r) = (x, y, 1 as $t);
-                while exponent > 0 {
-                    if exponent & 1 == 1 {
-                        r = r.wrapping_mul(base);
-                    }
-                    base = base.wrapping_mul(base);
-                    exponent >>= 1;
-                }
-                r
-            }
+            (x, y) => raised!($t, x, y),
         });
     )*};
 }
@@ -173,17 +178,7 @@ signed_lane!(i8 u8, i16 u16, i32 u32, i64 u64);
 
 macro_rules! unsigned_lane {
     ($($t:ident $s:ident),*) => {$(
-        int_lane!($t, $s, $t, U(u64), abs |x| x, sign |x| (x != 0) as $t, power |x, y| {
-            let (mut base, mut exponent, mut r) = (x, y, 1 as $t);
-            while exponent > 0 {
-                if exponent & 1 == 1 {
-                    r = r.wrapping_mul(base);
-                }
-                base = base.wrapping_mul(base);
-                exponent >>= 1;
-            }
-            r
-        });
+        int_lane!($t, $s, $t, U(u64), abs |x| x, sign |x| (x != 0) as $t, power |x, y| raised!($t, x, y));
     )*};
 }
 unsigned_lane!(u8 i8, u16 i16, u32 i32, u64 i64);

@@ -242,7 +242,7 @@ unsafe fn features_row<T: Element>(
                 }
             }
             for i in 0..count {
-                // SAFETY: an element of out.
+                // SAFETY: features and positions are below the sizes of out, and no other task writes this element.
                 unsafe { *operands.out.offset(out + (feature + i) as isize) = T::narrow(sums[i]) };
             }
         }
@@ -276,7 +276,7 @@ unsafe fn positions_row<T: Element>(
                     + w0 as isize * conv.rhs_steps[0]
                     + w1 as isize * conv.rhs_steps[1];
                 for w2 in 0..axis.window {
-                    // SAFETY: an element of rhs.
+                    // SAFETY: the index is below the sizes of the window, so inside rhs.
                     let w = unsafe { (*operands.rhs.offset(rhs + w2 as isize * conv.rhs_steps[2])).widen() };
                     let position = first as isize * axis.stride + w2 as isize * axis.window_step - axis.padding;
                     let row = (operands.lhs, lhs + offset0 + offset1);
@@ -287,7 +287,7 @@ unsafe fn positions_row<T: Element>(
         }
         for i in 0..count {
             let at = out + (first + i) as isize * conv.out_strides[2];
-            // SAFETY: an element of out.
+            // SAFETY: features and positions are below the sizes of out, and no other task writes this element.
             unsafe { *operands.out.offset(at) = T::narrow(sums[i]) };
         }
     }
@@ -306,7 +306,7 @@ unsafe fn add_row<T: Element>(
     if axis.dilation != 1 {
         for (i, sum) in sums.iter_mut().enumerate() {
             if let Some(at) = axis.offset(position + i as isize * axis.stride) {
-                // SAFETY: inside lhs.
+                // SAFETY: the caller passes positions inside lhs only.
                 *sum = mul_add(unsafe { (*lhs.offset(offset + at)).widen() }, w, *sum);
             }
         }

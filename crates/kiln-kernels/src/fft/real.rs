@@ -103,7 +103,7 @@ impl Call<'_> {
             unsafe { self.transform(&axis.plan, lines, workspace) };
             self.each(axis.lines, half, &|start, end| {
                 for line in start..end {
-                    // SAFETY: one line of the output.
+                    // SAFETY: the line is below the number of lines of the output, and no other task has it.
                     unsafe { untangle(out.get().add(2 * line * width), half, roots.get()) };
                 }
             });
@@ -129,7 +129,8 @@ impl Call<'_> {
             unsafe { self.in_place(axis, middle.get(), (n, count), false, workspace) };
             self.each(count, n, &|start, end| {
                 for line in start..end {
-                    // SAFETY: numbers of the middle and of the output.
+                    // SAFETY: the middle holds whole lines of the chunk and the output a line for each of them; both
+                    // indices are below.
                     unsafe {
                         let from = middle.get().add(2 * line * n).cast_const();
                         dst.get().add(2 * line * width).copy_from_nonoverlapping(from, 2 * width);
@@ -180,15 +181,17 @@ impl Call<'_> {
                     inverse: true,
                     scale,
                 };
-                // SAFETY: the lines of the chunk.
+                // SAFETY: the lines lie in the chunk that this task alone has, and the workspace has the bytes that
+                // the plan asks for.
                 unsafe { self.transform(&axis.plan, lines, workspace) };
                 continue;
             }
-            // SAFETY: the middle has the chunk.
+            // SAFETY: the middle has room for all lines of the chunk.
             unsafe { self.in_place(axis, middle.get(), (n, count), true, workspace) };
             self.each(count, n, &|start, end| {
                 for i in start * n..end * n {
-                    // SAFETY: numbers of the middle and of the output.
+                    // SAFETY: the middle holds whole lines of the chunk and the output a line for each of them; both
+                    // indices are below.
                     unsafe { *dst.get().add(i) = (*middle.get().add(2 * i)).mul(scale) };
                 }
             });

@@ -87,11 +87,13 @@ impl<T: TileElement> Run<'_, T> {
     unsafe fn columns(&self, all: Block) {
         for term in (0..all.terms).step_by(self.blocks.terms) {
             let block = Block { term, terms: self.blocks.terms.min(all.terms - term), ..all };
-            // SAFETY: a block of the problem.
+            // SAFETY: the block is cut from the ranges of the problem, for whose memory the caller of `Gemm::run`
+            // vouches.
             unsafe { self.pack_b(block) };
             for row in (0..all.rows).step_by(self.blocks.rows) {
                 let block = Block { row, rows: self.blocks.rows.min(all.rows - row), ..block };
-                // SAFETY: a block of the problem.
+                // SAFETY: the block is cut from the ranges of the problem, for whose memory the caller of `Gemm::run`
+                // vouches.
                 unsafe {
                     self.pack_a(block);
                     self.compute(block);
@@ -106,7 +108,8 @@ impl<T: TileElement> Run<'_, T> {
             let rows = Block { row, rows: self.blocks.rows.min(all.rows - row), ..all };
             for term in (0..all.terms).step_by(self.blocks.terms) {
                 let block = Block { term, terms: self.blocks.terms.min(all.terms - term), ..rows };
-                // SAFETY: a block of the problem.
+                // SAFETY: the block is cut from the ranges of the problem, for whose memory the caller of `Gemm::run`
+                // vouches.
                 unsafe {
                     self.pack_b(block);
                     self.pack_a(block);
@@ -220,11 +223,11 @@ impl<T: TileElement> Run<'_, T> {
         let offsets = self.gemm.batches.offsets(block.first + product);
         for i in (row..row + rows).step_by(PANEL_M) {
             let m = PANEL_M.min(row + rows - i);
-            // SAFETY: a panel of the block.
+            // SAFETY: the panel begins inside the block, so inside the operand or its slot of the workspace.
             let (a, a_row, a_col) = unsafe { self.a_panel(block, product, i, offsets[0]) };
             for j in (col..col + cols).step_by(width) {
                 let n = width.min(col + cols - j);
-                // SAFETY: panels and tile of the block.
+                // SAFETY: panels and tile begin inside the block and are cut at its ends.
                 unsafe {
                     let (b, b_row) = self.b_panel(block, product, j, offsets[1]);
                     let tile = TileArgs {
@@ -327,7 +330,7 @@ impl<T: TileElement> Run<'_, T> {
             let start = c_offset + rows.offset(block.row + i + row);
             for col in 0..tile.n {
                 let mut sum = sums[row * MAX_PANEL_N + col];
-                // SAFETY: an element of c.
+                // SAFETY: the maps of rows and columns reach only elements of c, which this task alone writes.
                 unsafe {
                     let c = self.operands.c.offset(start + col_offsets[col]);
                     if tile.accumulate {

@@ -66,7 +66,8 @@ impl<T: TileElement> Gemv<T> {
                     y: self.y.wrapping_offset(first as isize * self.y_stride),
                     ..*self
                 };
-                // SAFETY: columns of the product; the instructions are those `isa` stands for.
+                // SAFETY: the part is some columns of the product that the caller vouches for, no other task has
+                // them, and `isa` is available.
                 unsafe { if self.lane_stride == 1 { rows(&part) } else { columns(&part, dots) } };
             }
         });
@@ -115,7 +116,7 @@ unsafe fn rows<T: TileElement>(v: &Gemv<T>, mul_add: impl Fn(T::Packed, T::Packe
         // SAFETY: row `p` of the matrix has `n` adjacent elements.
         unsafe { core::slice::from_raw_parts(v.matrix.wrapping_offset(p as isize * v.term_stride), n) }
     };
-    // SAFETY: element `p` of the vector.
+    // SAFETY: called with `p` below `k`, so inside the vector.
     let x = |p: usize| unsafe { (*v.x.wrapping_offset(p as isize * v.x_stride)).widen() };
     let mut p = 0;
     while p + 4 <= v.k {
@@ -135,7 +136,7 @@ unsafe fn rows<T: TileElement>(v: &Gemv<T>, mul_add: impl Fn(T::Packed, T::Packe
         p += 1;
     }
     for (j, &sum) in sums.iter().enumerate() {
-        // SAFETY: element `j` of the result.
+        // SAFETY: `j` is below `n`, so inside the result, and no other task writes it.
         unsafe { *v.y.wrapping_offset(j as isize * v.y_stride) = T::narrow(sum) };
     }
 }

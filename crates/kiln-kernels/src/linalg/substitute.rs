@@ -163,7 +163,7 @@ impl<T: Real, const P: usize> Tile<T, P> {
     }
 
     unsafe fn load(&self, isa: Isa) {
-        // SAFETY: numbers of the group, and of the tile.
+        // SAFETY: the group has as many lanes as `self` says, and the tile has room for all of them.
         unsafe {
             if self.simple() {
                 self.each(|at, to| *to = *at);
@@ -174,7 +174,7 @@ impl<T: Real, const P: usize> Tile<T, P> {
     }
 
     unsafe fn store(&self, isa: Isa) {
-        // SAFETY: numbers of the group, and of the tile.
+        // SAFETY: the group has as many lanes as `self` says, and the tile has room for all of them.
         unsafe {
             if self.simple() {
                 self.each(|at, from| *at = *from);
@@ -213,7 +213,7 @@ impl<V: Vector, const P: usize> Num<V, P> {
     #[inline(always)]
     unsafe fn sub_product(self, t: *const V::Elem, x: Num<V, P>) -> Num<V, P> {
         let mut out = self;
-        // SAFETY: a number of the triangle.
+        // SAFETY: the caller passes the place of a number of the triangle, and tiles hold a number for each lane.
         unsafe {
             let re = V::splat(*t);
             for part in 0..P {

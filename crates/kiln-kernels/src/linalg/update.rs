@@ -107,7 +107,8 @@ impl<T: Real> Update<T> {
                 let to = if reversed { target.at(i, n - 1) } else { target.at(i, 0) };
                 for j in 0..n {
                     let at = if reversed { n - 1 - j } else { j } * P;
-                    // SAFETY: rows of target and products.
+                    // SAFETY: rows and lanes are below those of target and products, and no other task has these
+                    // rows.
                     unsafe {
                         let to = to.add(j * P);
                         if P == 1 {

@@ -36,7 +36,7 @@ impl<T: Real> Side<T> {
 #[inline(always)]
 unsafe fn split<V: Vector>(from: *const V::Elem, to: *mut V::Elem, (first, second): (usize, usize)) {
     for lane in (0..V::Elem::LANES).step_by(V::LANES) {
-        // SAFETY: a block's worth of elements on both sides.
+        // SAFETY: `lane` is below a block's lanes, and the caller vouches for a block on both sides.
         unsafe {
             let from = from.add(2 * lane);
             let (a, b) = V::deinterleave(V::load(from), V::load(from.add(V::LANES)));
@@ -145,7 +145,7 @@ impl<T: Real> Store<T> {
     #[inline(always)]
     unsafe fn join<V: Vector<Elem = T>>(&self, k: usize, twiddles: *const T, to: *mut T) {
         for lane in (0..T::LANES).step_by(V::LANES) {
-            // SAFETY: a block's worth of elements on both sides.
+            // SAFETY: `lane` is below a block's lanes, and the caller vouches for a block on both sides.
             unsafe {
                 let (a, b) = self.pairs::<V>(lane, k, twiddles);
                 a.store(to.add(2 * lane));
@@ -160,7 +160,7 @@ impl<T: Real> Store<T> {
         if self.twiddles.is_null() {
             return self.twiddles;
         }
-        // SAFETY: factors for `count` lines.
+        // SAFETY: `k` is below the number of factors, each of which the table holds for `count` lines.
         unsafe {
             let from = self.twiddles.add(k * self.step);
             if self.side.count == T::LANES {

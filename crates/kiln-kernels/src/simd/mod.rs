@@ -202,12 +202,12 @@ mod tests {
             let input: Vec<T> = (0..V::LANES * count).map(|i| T::of(i as f64)).collect();
             let mut rows = [V::splat(T::ZERO); 8];
             for (r, row) in rows.iter_mut().take(count).enumerate() {
-                // SAFETY: `count` rows.
+                // SAFETY: input and output hold `count` vectors, and `r` is below `count`.
                 *row = unsafe { V::load(input.as_ptr().add(r * V::LANES)) };
             }
             let mut output = vec![T::ZERO; input.len()];
             for (r, row) in V::transpose(rows).iter().take(count).enumerate() {
-                // SAFETY: `count` rows.
+                // SAFETY: input and output hold `count` vectors, and `r` is below `count`.
                 unsafe { row.store(output.as_mut_ptr().add(r * V::LANES)) };
             }
             for i in 0..count {
@@ -221,7 +221,7 @@ mod tests {
             let (a, b) = V::interleave(re, im);
             let mut parts = vec![T::ZERO; 4 * V::LANES];
             for (at, v) in [re, im, a, b].into_iter().enumerate() {
-                // SAFETY: four vectors.
+                // SAFETY: `parts` has room for four vectors, and `at` is below four.
                 unsafe { v.store(parts.as_mut_ptr().add(at * V::LANES)) };
             }
             assert!(parts[..V::LANES].iter().all(|x| x.to_f64() % 2.0 == 0.0));
@@ -233,7 +233,7 @@ mod tests {
     fn check<T: Real>() {
         for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
             let mut parts = Vec::new();
-            // SAFETY: available.
+            // SAFETY: the loop visits only sets of instructions that this processor has.
             unsafe { vectorize::<T, _>(isa, RoundTrip(&mut parts)) };
             let lanes = parts.len() / 2;
             let second = if lanes == 2 { 0 } else { lanes };

@@ -4,7 +4,6 @@
 mod guarded;
 
 use guarded::Guarded;
-use half::{bf16, f16};
 use kiln_ir::DType;
 use kiln_kernels::{CpuCall, Isa, RunContext, ThreadPool, abi, call_info};
 use kiln_program::call::{Call, CallParams};
@@ -40,54 +39,37 @@ impl Values {
         self.memory.as_mut_slice()
     }
 
-    fn element<const N: usize>(&self, at: usize) -> [u8; N] {
-        self.as_bytes()[at * N..][..N].try_into().expect("element size")
+    /// The bits of an element.
+    fn bits(&self, at: usize) -> u64 {
+        let size = self.dtype.size();
+        let mut word = [0; 8];
+        word[..size].copy_from_slice(&self.as_bytes()[at * size..][..size]);
+        u64::from_le_bytes(word)
     }
 
-    /// The element as f64; NaN-safe for floats, exact for all but large 64-bit integers.
+    /// The element as f64; exact for all but large 64-bit integers.
     pub fn float(&self, at: usize) -> f64 {
-        match self.dtype {
-            DType::F16 => f16::from_le_bytes(self.element(at)).to_f64(),
-            DType::BF16 => bf16::from_le_bytes(self.element(at)).to_f64(),
-            DType::F32 => f32::from_le_bytes(self.element(at)) as f64,
-            DType::F64 => f64::from_le_bytes(self.element(at)),
-            _ => self.integer(at) as f64,
-        }
+        if self.is_float() { self.dtype.decode(self.bits(at)) } else { self.integer(at) as f64 }
     }
 
     /// The element as an integer; 0 for floats.
     pub fn integer(&self, at: usize) -> i128 {
         match self.dtype {
-            DType::Bool => (self.element::<1>(at)[0] != 0) as i128,
-            DType::I8 => i8::from_le_bytes(self.element(at)) as i128,
-            DType::I16 => i16::from_le_bytes(self.element(at)) as i128,
-            DType::I32 => i32::from_le_bytes(self.element(at)) as i128,
-            DType::I64 => i64::from_le_bytes(self.element(at)) as i128,
-            DType::U8 => u8::from_le_bytes(self.element(at)) as i128,
-            DType::U16 => u16::from_le_bytes(self.element(at)) as i128,
-            DType::U32 => u32::from_le_bytes(self.element(at)) as i128,
-            DType::U64 => u64::from_le_bytes(self.element(at)) as i128,
+            DType::Bool => i128::from(self.bits(at) != 0),
+            int if int.is_int() => int.decode_int(self.bits(at)),
             _ => 0,
         }
     }
 
     pub fn is_float(&self) -> bool {
-        matches!(self.dtype, DType::F16 | DType::BF16 | DType::F32 | DType::F64)
+        self.dtype.is_float()
     }
 
     /// Sets a float element.
     pub fn set(&mut self, at: usize, value: f64) {
-        match self.dtype {
-            DType::F16 => self.put(at, f16::from_f64(value).to_le_bytes()),
-            DType::BF16 => self.put(at, bf16::from_f64(value).to_le_bytes()),
-            DType::F32 => self.put(at, (value as f32).to_le_bytes()),
-            DType::F64 => self.put(at, value.to_le_bytes()),
-            _ => panic!("not a float"),
-        }
-    }
-
-    fn put<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
-        self.as_bytes_mut()[at * N..][..N].copy_from_slice(&bytes);
+        assert!(self.is_float());
+        let (size, bits) = (self.dtype.size(), self.dtype.encode(value).to_le_bytes());
+        self.as_bytes_mut()[at * size..][..size].copy_from_slice(&bits[..size]);
     }
 }
 
@@ -134,23 +116,6 @@ pub fn random_values(dtype: DType, len: usize, rng: &mut Rng) -> Values {
 pub fn available_isas() -> impl Iterator<Item = Isa> {
     Isa::ALL.into_iter().filter(|isa| isa.is_available())
 }
-
-/// The element types of operands.
-pub const DTYPES: [DType; 13] = [
-    DType::Bool,
-    DType::I8,
-    DType::I16,
-    DType::I32,
-    DType::I64,
-    DType::U8,
-    DType::U16,
-    DType::U32,
-    DType::U64,
-    DType::F16,
-    DType::BF16,
-    DType::F32,
-    DType::F64,
-];
 
 /// Checks a call's inputs and outputs, given their sizes in bytes; tables and workspace are as large as they have to be.
 pub fn check_bounds(op: &Call, operand_bytes: &[usize]) -> Result<(), String> {

@@ -11,7 +11,7 @@ use super::window::select_and_scatter;
 use super::{Emitted, generic, launch};
 use kiln_ir::op::{CompareDirection, ScatterDims, ScatterUpdate};
 use kiln_ir::{DType, Func, NodeId, Op, Value};
-use kiln_loops::{AxisId, Const, Index, Stmt};
+use kiln_loops::{AxisId, Const, Index, Stmt, Var};
 
 /// Kernels of a group of form `Root`.
 pub(super) fn root(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> {
@@ -154,26 +154,7 @@ fn scatter(cx: &Context<'_>, id: NodeId, dims: &ScatterDims, meeting: Meeting<'_
         e.root_nest(outer, false, worth_parallel(index::count(&shape)), |e| {
             e.inner_nest(serial, false, |e| {
                 let level = e.top();
-                let batch: Idx = plan.batch.iter().map(|d| idx[*d].clone()).collect();
-                let mut start: Idx = smallvec::SmallVec::from_elem(Index::default(), sizes.len());
-                let mut inside = None;
-                for (k, &d) in dims.scatter_dims_to_operand_dims.iter().enumerate() {
-                    let at = indices_index(&batch, dims.index_vector_dim, k, e.cx.func.ty(indices).rank());
-                    let x = e.elem(indices, &at)?;
-                    let x = e.convert(DType::I64, x);
-                    let extent = plan.window.iter().find(|w| w.1 == d).map_or(1, |w| shape[w.0]);
-                    let (zero, last) = (e.int(DType::I64, 0), e.int(DType::I64, sizes[d] - extent));
-                    let above = e.compare(CompareDirection::GE, x, zero);
-                    let below = e.compare(CompareDirection::LE, x, last);
-                    inside = e.both(inside, Some(above));
-                    inside = e.both(inside, Some(below));
-                    // Addresses stay inside even where the condition keeps them from being used: a literal index may be out of range.
-                    let clamped = e.start_index(x, (sizes[d] - extent).max(0));
-                    start[d] = index::add(&start[d], &clamped);
-                }
-                for (&d, &b) in dims.input_batching_dims.iter().zip(&dims.scatter_indices_batching_dims) {
-                    start[d] = batch[b - usize::from(b > dims.index_vector_dim)].clone();
-                }
+                let (mut at, inside) = e.window_start(dims, &plan, indices, (&sizes, &shape), &idx)?;
                 let cond = match inside {
                     Some(c) => c,
                     None => e.constant(Const { dtype: DType::Bool, bits: 1 }),
@@ -184,7 +165,6 @@ fn scatter(cx: &Context<'_>, id: NodeId, dims: &ScatterDims, meeting: Meeting<'_
                     window.extend(a);
                     idx[d] = ix;
                 }
-                let mut at = start;
                 for &(u, o) in &plan.window {
                     at[o] = index::add(&at[o], &idx[u]);
                 }
@@ -208,6 +188,38 @@ fn lane_blocks(n: i64, work: i64) -> i64 {
 }
 
 impl Emitter<'_> {
+    /// Where the window of the update at `idx` begins, and whether it lies inside of the operand; none when it always does.
+    fn window_start(
+        &mut self,
+        dims: &ScatterDims,
+        plan: &Plan,
+        indices: Value,
+        (sizes, shape): (&[i64], &[i64]),
+        idx: &Idx,
+    ) -> Emit<(Idx, Option<Var>)> {
+        let batch: Idx = plan.batch.iter().map(|d| idx[*d].clone()).collect();
+        let mut start: Idx = smallvec::SmallVec::from_elem(Index::default(), sizes.len());
+        let mut inside = None;
+        for (k, &d) in dims.scatter_dims_to_operand_dims.iter().enumerate() {
+            let at = indices_index(&batch, dims.index_vector_dim, k, self.cx.func.ty(indices).rank());
+            let x = self.elem(indices, &at)?;
+            let x = self.convert(DType::I64, x);
+            let extent = plan.window.iter().find(|w| w.1 == d).map_or(1, |w| shape[w.0]);
+            let (zero, last) = (self.int(DType::I64, 0), self.int(DType::I64, sizes[d] - extent));
+            let above = self.compare(CompareDirection::GE, x, zero);
+            let below = self.compare(CompareDirection::LE, x, last);
+            inside = self.both(inside, Some(above));
+            inside = self.both(inside, Some(below));
+            // Addresses stay inside even where the condition keeps them from being used: a literal index may be out of range.
+            let clamped = self.start_index(x, (sizes[d] - extent).max(0));
+            start[d] = index::add(&start[d], &clamped);
+        }
+        for (&d, &b) in dims.input_batching_dims.iter().zip(&dims.scatter_indices_batching_dims) {
+            start[d] = batch[b - usize::from(b > dims.index_vector_dim)].clone();
+        }
+        Ok((start, inside))
+    }
+
     /// Combines the elements at `at` with the updates at `idx`.
     fn combine(&mut self, id: NodeId, at: Index, meeting: Meeting<'_>, idx: &Idx) -> Emit<()> {
         let node = self.cx.node(id);

@@ -1,7 +1,7 @@
 //! Reductions, windows and scatters with any function.
 
 use crate::driver::{Data, check, check_data};
-use crate::graph::{G, rows_of, windows};
+use crate::graph::{G, WINDOWS, rows_of, windows};
 use kiln_ir::op::{CompareDirection, ScatterDims};
 use kiln_ir::{BinaryOp, DType, Func, Op, UnaryOp, Value};
 
@@ -147,14 +147,7 @@ fn what_has_no_scalar_form_is_named() {
 
 #[test]
 fn generic_windows() {
-    let cases = [
-        [(1, 1, 0, 0, 1, 1), (2, 2, 0, 0, 1, 1), (2, 2, 0, 0, 1, 1)],
-        [(1, 1, 0, 0, 1, 1), (3, 2, 1, 1, 1, 1), (3, 1, 1, 2, 1, 1)],
-        [(2, 1, 0, 1, 1, 1), (5, 1, 2, 2, 1, 1), (5, 3, 2, 2, 1, 1)],
-        [(1, 1, 0, 0, 1, 1), (2, 1, 0, 1, 2, 1), (2, 1, 1, 0, 1, 3)],
-        [(1, 1, -1, 0, 1, 1), (3, 1, -1, 2, 1, 2), (1, 2, 0, 0, 3, 1)],
-    ];
-    for c in cases {
+    for c in WINDOWS {
         for dtype in [DType::F32, DType::F16, DType::I32] {
             let mut g = G::new();
             let (x, scale) = (g.input(dtype, &[3, 7, 8]), g.input(dtype, &[]));

@@ -184,6 +184,15 @@ impl G {
     }
 }
 
+/// Windows over three dimensions, as [`windows`] takes them: with gaps, padding, holes, negative padding.
+pub const WINDOWS: [[(i64, i64, i64, i64, i64, i64); 3]; 5] = [
+    [(1, 1, 0, 0, 1, 1), (2, 2, 0, 0, 1, 1), (2, 2, 0, 0, 1, 1)],
+    [(1, 1, 0, 0, 1, 1), (3, 2, 1, 1, 1, 1), (3, 1, 1, 2, 1, 1)],
+    [(2, 1, 0, 1, 1, 1), (5, 1, 2, 2, 1, 1), (5, 3, 2, 2, 1, 1)],
+    [(1, 1, 0, 0, 1, 1), (2, 1, 0, 1, 2, 1), (2, 1, 1, 0, 1, 3)],
+    [(1, 1, -1, 0, 1, 1), (3, 1, -1, 2, 1, 2), (1, 2, 0, 0, 3, 1)],
+];
+
 /// A window of dimensions given as size, stride, padding below and above, dilation of the base and of the window.
 pub fn windows(dims: &[(i64, i64, i64, i64, i64, i64)]) -> Box<Window> {
     let dim = |&(size, stride, pad_low, pad_high, base_dilation, window_dilation): &(i64, i64, i64, i64, i64, i64)| {

@@ -1,7 +1,7 @@
 //! Every operator by itself.
 
 use crate::driver::{Data, check, check_data, check_with, loop_types};
-use crate::graph::{G, rows_of, windows};
+use crate::graph::{G, WINDOWS, rows_of, windows};
 use kiln_ir::op::{ArgKind, CompareDirection, GatherDims, Reducer, ScatterDims, ScatterUpdate};
 use kiln_ir::{BinaryOp, DType, Op, Shape, Tensor, UnaryOp, Value};
 
@@ -285,14 +285,7 @@ fn argmin_argmax() {
 
 #[test]
 fn reduce_windows() {
-    let cases = [
-        [(1, 1, 0, 0, 1, 1), (2, 2, 0, 0, 1, 1), (2, 2, 0, 0, 1, 1)],
-        [(1, 1, 0, 0, 1, 1), (3, 2, 1, 1, 1, 1), (3, 1, 1, 2, 1, 1)],
-        [(2, 1, 0, 1, 1, 1), (5, 1, 2, 2, 1, 1), (5, 3, 2, 2, 1, 1)],
-        [(1, 1, 0, 0, 1, 1), (2, 1, 0, 1, 2, 1), (2, 1, 1, 0, 1, 3)],
-        [(1, 1, -1, 0, 1, 1), (3, 1, -1, 2, 1, 2), (1, 2, 0, 0, 3, 1)],
-    ];
-    for c in cases {
+    for c in WINDOWS {
         for reducer in [Reducer::Add, Reducer::Maximum] {
             for dtype in [DType::F32, DType::F16, DType::I32] {
                 one(&[3, 7, 8], dtype, Data::Plain, |g, x| {

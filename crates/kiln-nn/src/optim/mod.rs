@@ -91,12 +91,15 @@ fn passes(filter: &Option<NameFilter>, variable: &Expr) -> bool {
     filter.as_ref().is_none_or(|f| f(&variable.name().unwrap_or_default()))
 }
 
+/// An optimizer with the options that all have.
+trait Configured {
+    fn options(&self) -> &Options;
+}
+
 /// How one optimizer updates one variable.
-trait Rule {
+trait Rule: Configured {
     /// Prefix of slot names.
     const NAME: &'static str;
-
-    fn options(&self) -> &Options;
 
     /// The new value of a variable; both operands are of the type that the update is computed in.
     fn update(&self, step: &mut Step<'_>, slots: &Slots<'_>, value: &Expr, gradient: &Expr) -> Expr;

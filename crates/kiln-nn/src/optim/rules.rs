@@ -2,7 +2,7 @@
 //! same for all elements is computed once, as a scalar.
 
 use super::clip::Clip;
-use super::{Optimizer, Options, Rule, Schedule, Slots, Step, apply, minimize};
+use super::{Configured, Optimizer, Options, Rule, Schedule, Slots, Step, apply, minimize};
 use kiln_builder::{Expr, Updates};
 use std::rc::Rc;
 
@@ -51,6 +51,12 @@ macro_rules! optimizer {
             #[track_caller]
             pub fn apply(&self, gradients: &[(Expr, Expr)]) -> Updates {
                 apply(self, gradients)
+            }
+        }
+
+        impl Configured for $ty {
+            fn options(&self) -> &Options {
+                &self.options
             }
         }
 
@@ -137,10 +143,6 @@ impl Sgd {
 impl Rule for Sgd {
     const NAME: &'static str = "sgd";
 
-    fn options(&self) -> &Options {
-        &self.options
-    }
-
     #[track_caller]
     fn update(&self, step: &mut Step<'_>, slots: &Slots<'_>, value: &Expr, gradient: &Expr) -> Expr {
         let rate = step.rate(slots.dtype);
@@ -206,10 +208,6 @@ impl Adam {
 impl Rule for Adam {
     const NAME: &'static str = "adam";
 
-    fn options(&self) -> &Options {
-        &self.options
-    }
-
     #[track_caller]
     fn update(&self, step: &mut Step<'_>, slots: &Slots<'_>, value: &Expr, gradient: &Expr) -> Expr {
         let gradient = with_penalty(&self.options, slots, value, gradient);
@@ -239,10 +237,6 @@ impl AdamW {
 
 impl Rule for AdamW {
     const NAME: &'static str = "adam";
-
-    fn options(&self) -> &Options {
-        &self.options
-    }
 
     #[track_caller]
     fn update(&self, step: &mut Step<'_>, slots: &Slots<'_>, value: &Expr, gradient: &Expr) -> Expr {
@@ -307,10 +301,6 @@ impl RmsProp {
 
 impl Rule for RmsProp {
     const NAME: &'static str = "rmsprop";
-
-    fn options(&self) -> &Options {
-        &self.options
-    }
 
     #[track_caller]
     fn update(&self, step: &mut Step<'_>, slots: &Slots<'_>, value: &Expr, gradient: &Expr) -> Expr {

@@ -1,7 +1,8 @@
 //! Attributes by name.
 
-use super::{Builder, Built, MAX_ELEMENTS};
+use super::{Builder, Built};
 use crate::ast::{Attr, Operation};
+use kiln_import::limits::MAX_ELEMENTS;
 
 impl Builder<'_> {
     pub(super) fn ints(&self, op: &Operation, name: &str) -> Built<Vec<i64>> {

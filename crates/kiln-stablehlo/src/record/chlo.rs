@@ -1,11 +1,10 @@
 //! Operators of the `chlo` dialect, by what they are made of. Half precision is computed in f32 and rounded once.
 
-use super::complex;
 use super::sizes::to_axes;
-use super::special as f;
 use super::{Builder, Built};
 use crate::ast::{Attr, Operation};
 use kiln_builder::{Expr, Shape};
+use kiln_import::{complex, special as f};
 use kiln_ir::{Dim, Op, UnaryOp};
 
 impl Builder<'_> {

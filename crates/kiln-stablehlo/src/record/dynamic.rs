@@ -1,56 +1,19 @@
 //! The `dynamic_*` operators, whose sizes are operands: these have to be known when the program is read.
 
 use super::sizes::{dims, shape_of};
-use super::{Builder, Built, MAX_ELEMENTS};
+use super::{Builder, Built};
 use crate::ast::{Attr, Operation};
 use kiln_builder::Expr;
-use kiln_ir::{DType, Func, Node, Op, TensorType};
-
-/// Most elements of a value that is computed to find sizes.
-const MAX_KNOWN: i64 = 1 << 16;
-/// Most elements that a program may have computed to find all of its sizes.
-const MAX_EVALUATED: usize = 1 << 24;
-
-/// About how many elements are computed; where an element depends on many, as often as there are operands' elements.
-fn work(func: &Func) -> usize {
-    let elements = |ty: &TensorType| ty.shape.num_elements().unwrap_or(0);
-    let node = |n: &Node| {
-        let results = n.types.iter().map(elements).sum::<usize>();
-        let operands = n.operands.iter().map(|v| elements(func.ty(*v))).sum::<usize>();
-        1 + match n.op {
-            Op::DotGeneral(_) | Op::Convolution(_) | Op::ReduceWindow { .. } => results.saturating_mul(operands),
-            _ => results + operands,
-        }
-    };
-    func.nodes().iter().map(node).fold(0, usize::saturating_add)
-}
+use kiln_import::UnknownSizes;
+use kiln_ir::{Op, TensorType};
 
 impl Builder<'_> {
     /// The integers of an operand that does not depend on the program's inputs.
     fn known(&self, op: &Operation, e: &Expr) -> Built<Vec<i64>> {
-        let unknown = "sizes that are not constants";
-        let Ok(func) = self.graph.function([]).registered_updates(false).named("sizes", e).finish() else {
-            // A value inside of a loop or branch, or one that failed, which is on record.
-            return self.unsupported(op, unknown);
-        };
-        let small = |ty: &TensorType| {
-            let mut sizes = ty.shape.iter().map(|d| d.as_const());
-            sizes.try_fold(1i64, |a, d| a.checked_mul(d?)).is_some_and(|n| n <= MAX_KNOWN)
-        };
-        let plain = func.nodes().iter().all(|n| n.op.regions().is_empty() && n.types.iter().all(small));
-        if !func.inputs.is_empty() || !plain {
-            return self.unsupported(op, unknown);
-        }
-        self.evaluated.set(self.evaluated.get().saturating_add(work(&func)));
-        if self.evaluated.get() > MAX_EVALUATED {
-            return self.unsupported(op, "sizes that take long to compute");
-        }
-        let value = kiln_interp::eval(&func, &[]).ok().and_then(|mut v| v.pop());
-        let wide = value.and_then(|v| kiln_interp::eval_op(&Op::Convert(DType::I64), &[v]).ok());
-        match wide.and_then(|w| w.first().and_then(|w| w.to_vec::<i64>().ok())) {
-            Some(list) if list.iter().all(|n| n.unsigned_abs() <= MAX_ELEMENTS as u64) => Ok(list),
-            Some(_) => self.malformed(op, "a size out of all proportion"),
-            None => self.unsupported(op, unknown),
+        match self.known_sizes.of(e) {
+            Ok(list) => Ok(list),
+            Err(e @ UnknownSizes::OutOfProportion) => self.malformed(op, e.to_string()),
+            Err(e) => self.unsupported(op, e.to_string()),
         }
     }
 

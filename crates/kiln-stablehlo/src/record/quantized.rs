@@ -6,24 +6,10 @@
 
 use super::{Builder, Built, Scope, Slot};
 use crate::ast::{Element, Operation, Type};
-use kiln_builder::{Expr, Shape};
-use kiln_ir::{DType, Dim, Op, Tensor, UnaryOp};
+use kiln_builder::Expr;
+use kiln_import::Quantization;
+use kiln_ir::DType;
 use std::rc::Rc;
-
-/// `!quant.uniform<storage<low:high>:expressed:axis, {scale:zero_point, ...}>`.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Quantization {
-    /// Type of the integers.
-    pub storage: DType,
-    /// Type of the numbers that they stand for.
-    expressed: DType,
-    /// Smallest and largest integer.
-    range: (i64, i64),
-    /// The dimension that has a scale for each index; one scale for all without it.
-    axis: Option<usize>,
-    scales: Vec<f64>,
-    zero_points: Vec<i64>,
-}
 
 fn known(name: &str) -> Option<DType> {
     match crate::ast::Element::named(name.trim()) {
@@ -32,86 +18,54 @@ fn known(name: &str) -> Option<DType> {
     }
 }
 
-impl Quantization {
-    /// The quantization that an element type of this text is.
-    pub(super) fn parse(text: &str) -> Option<Quantization> {
-        let body = text.strip_prefix("!quant.uniform<")?.strip_suffix('>')?;
-        let (types, scales) = body.split_once(',')?;
-        let (storage_text, rest, bounds) = match types.split_once('<') {
-            Some((storage, rest)) => {
-                let (bounds, rest) = rest.split_once('>')?;
-                (storage, rest.strip_prefix(':')?, Some(bounds.split_once(':')?))
-            }
-            None => {
-                let (storage, rest) = types.split_once(':')?;
-                (storage, rest, None)
-            }
-        };
-        let (expressed, axis) = match rest.split_once(':') {
-            Some((expressed, axis)) => (expressed, Some(axis.trim().parse().ok()?)),
-            None => (rest, None),
-        };
-        let (storage, expressed) = (known(storage_text)?, known(expressed)?);
-        let narrow = storage.is_int() && storage.bits() <= 32;
-        let own = (i64::try_from(storage.lowest_int()).ok()?, i64::try_from(storage.highest_int()).ok()?);
-        let range = match bounds {
-            Some((low, high)) => (low.trim().parse().ok()?, high.trim().parse().ok()?),
-            None => own,
-        };
-        let inside = own.0 <= range.0 && range.0 < range.1 && range.1 <= own.1;
-        let list = scales.trim();
-        let list = list.strip_prefix('{').and_then(|l| l.strip_suffix('}')).unwrap_or(list);
-        let (mut all, mut zeros) = (Vec::new(), Vec::new());
-        for entry in list.split(',') {
-            let (scale, zero) = entry.split_once(':').unwrap_or((entry, "0"));
-            let (scale, zero): (f64, i64) = (scale.trim().parse().ok()?, zero.trim().parse().ok()?);
-            if !(scale > 0.0 && scale.is_finite() && (range.0..=range.1).contains(&zero)) {
-                return None;
-            }
-            all.push(scale);
-            zeros.push(zero);
+/// The quantization that an element type of this text is:
+/// `!quant.uniform<storage<low:high>:expressed:axis, {scale:zero_point, ...}>`.
+fn parse(text: &str) -> Option<Quantization> {
+    let body = text.strip_prefix("!quant.uniform<")?.strip_suffix('>')?;
+    let (types, scales) = body.split_once(',')?;
+    let (storage_text, rest, bounds) = match types.split_once('<') {
+        Some((storage, rest)) => {
+            let (bounds, rest) = rest.split_once('>')?;
+            (storage, rest.strip_prefix(':')?, Some(bounds.split_once(':')?))
         }
-        let one = axis.is_some() || all.len() == 1;
-        let q = Quantization { storage, expressed, range, axis, scales: all, zero_points: zeros };
-        (narrow && expressed.is_float() && inside && one).then_some(q)
-    }
-
-    /// One number for each index of the axis (or one for all) as a tensor of this shape and the expressed type.
-    fn spread(&self, like: &Expr, values: impl Iterator<Item = f64>) -> Option<Expr> {
-        let g = like.graph();
-        let values: Vec<f64> = values.collect();
-        let (shape, dims): (Shape, Vec<usize>) = match self.axis {
-            Some(axis) => ([Dim::from(values.len())].into_iter().collect(), vec![axis]),
-            None => (Shape::scalar(), Vec::new()),
-        };
-        if self.axis.is_some_and(|a| like.shape().get(a) != Some(&Dim::from(values.len()))) {
+        None => {
+            let (storage, rest) = types.split_once(':')?;
+            (storage, rest, None)
+        }
+    };
+    let (expressed, axis) = match rest.split_once(':') {
+        Some((expressed, axis)) => (expressed, Some(axis.trim().parse().ok()?)),
+        None => (rest, None),
+    };
+    let (storage, expressed) = (known(storage_text)?, known(expressed)?);
+    let narrow = storage.is_int() && storage.bits() <= 32;
+    let own = (i64::try_from(storage.lowest_int()).ok()?, i64::try_from(storage.highest_int()).ok()?);
+    let range = match bounds {
+        Some((low, high)) => (low.trim().parse().ok()?, high.trim().parse().ok()?),
+        None => own,
+    };
+    let inside = own.0 <= range.0 && range.0 < range.1 && range.1 <= own.1;
+    let list = scales.trim();
+    let list = list.strip_prefix('{').and_then(|l| l.strip_suffix('}')).unwrap_or(list);
+    let (mut all, mut zeros) = (Vec::new(), Vec::new());
+    for entry in list.split(',') {
+        let (scale, zero) = entry.split_once(':').unwrap_or((entry, "0"));
+        let (scale, zero): (f64, i64) = (scale.trim().parse().ok()?, zero.trim().parse().ok()?);
+        if !(scale > 0.0 && scale.is_finite() && (range.0..=range.1).contains(&zero)) {
             return None;
         }
-        let sizes = shape.as_sizes()?;
-        let list = g.constant(Tensor::from_vec(sizes, values).ok()?).cast_to(self.expressed);
-        Some(list.broadcast_in_dim(like.shape(), &dims))
+        all.push(scale);
+        zeros.push(zero);
     }
-
-    /// The numbers that integers stand for.
-    fn dequantize(&self, x: &Expr) -> Option<Expr> {
-        let zero = self.spread(x, self.zero_points.iter().map(|z| *z as f64))?;
-        let scale = self.spread(x, self.scales.iter().copied())?;
-        Some((x.cast_to(self.expressed) - zero) * scale)
-    }
-
-    /// The integers nearest to numbers, within the range.
-    fn quantize(&self, x: &Expr) -> Option<Expr> {
-        let zero = self.spread(x, self.zero_points.iter().map(|z| *z as f64))?;
-        let scale = self.spread(x, self.scales.iter().copied())?;
-        let rounded = x.graph().emit(Op::Unary(UnaryOp::RoundNearestEven), &[&(x.cast_to(self.expressed) / scale)]);
-        Some((rounded + zero).clamp(self.range.0 as f64, self.range.1 as f64).cast_to(self.storage))
-    }
+    let one = axis.is_some() || all.len() == 1;
+    let q = Quantization { storage, expressed, range, axis, scales: all, zero_points: zeros };
+    (narrow && expressed.is_float() && inside && one).then_some(q)
 }
 
 /// The quantization of a tensor type, if it has one.
 pub(super) fn of_type(ty: &Type) -> Option<Quantization> {
     match ty {
-        Type::Tensor { element: Element::Unknown(name), .. } => Quantization::parse(name),
+        Type::Tensor { element: Element::Unknown(name), .. } => parse(name),
         _ => None,
     }
 }
@@ -208,17 +162,17 @@ mod tests {
 
     #[test]
     fn types_are_read() {
-        let q = Quantization::parse("!quant.uniform<i8:f32, 0.5:-3>").expect("a type");
+        let q = parse("!quant.uniform<i8:f32, 0.5:-3>").expect("a type");
         assert_eq!((q.storage, q.expressed, q.range, q.axis), (DType::I8, DType::F32, (-128, 127), None));
         assert_eq!((q.scales, q.zero_points), (vec![0.5], vec![-3]));
-        let q = Quantization::parse("!quant.uniform<u8<1:255>:f32:1, {0.5:3,2.0}>");
+        let q = parse("!quant.uniform<u8<1:255>:f32:1, {0.5:3,2.0}>");
         assert_eq!(q, None, "the spelling of unsigned types is ui8");
-        let q = Quantization::parse("!quant.uniform<ui8<1:255>:f32:1, {0.5:3, 2.0:1}>").expect("a type");
+        let q = parse("!quant.uniform<ui8<1:255>:f32:1, {0.5:3, 2.0:1}>").expect("a type");
         assert_eq!((q.range, q.axis, q.zero_points), ((1, 255), Some(1), vec![3, 1]));
         for bad in
             ["!quant.uniform<i8:f32, 0.0>", "!quant.uniform<i8:f32, {1.0, 2.0}>", "!quant.uniform<i8<5:1>:f32, 1.0>"]
         {
-            assert_eq!(Quantization::parse(bad), None, "{bad}");
+            assert_eq!(parse(bad), None, "{bad}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Sizes, shapes and dimension numbers.
 
-use super::{Builder, Built, MAX_ELEMENTS};
+use super::{Builder, Built};
 use crate::ast::Operation;
 use crate::error::Error;
 use kiln_builder::{Expr, Shape};
@@ -21,16 +21,6 @@ pub(super) fn shape_of(sizes: impl IntoIterator<Item = i64>) -> Shape {
 /// Known sizes or positions.
 pub(super) fn dims(list: &[i64]) -> SmallVec<[Dim; 4]> {
     list.iter().map(|&n| Dim::Const(n)).collect()
-}
-
-/// True for sizes of no more elements than the bound, an empty dimension counted as one element.
-pub(super) fn bounded(mut sizes: impl Iterator<Item = Option<i64>>) -> bool {
-    let product = sizes.try_fold(1i64, |a, n| match n {
-        Some(n) if (0..=MAX_ELEMENTS).contains(&n) => a.checked_mul(n.max(1)).filter(|p| *p <= MAX_ELEMENTS),
-        Some(_) => None,
-        None => Some(a),
-    });
-    product.is_some()
 }
 
 impl Builder<'_> {

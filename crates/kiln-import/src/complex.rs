@@ -4,13 +4,13 @@
 //! arccosine functions using exception handling" (ACM TOMS 23, 1997), the inverse tangent is that of W. Kahan, "Branch cuts for
 //! complex elementary functions" (1987). The other inverses are these, turned by a right angle.
 
-use super::special::{atan2, cosh, sinh};
+use crate::special::{atan2, cosh, sinh};
 use kiln_builder::Expr;
 use kiln_ir::{DType, Op};
 use std::f64::consts::{FRAC_PI_2, LN_2};
 
-/// The function of this name, if it is one of these.
-pub(super) fn function(name: &str, z: &Expr) -> Option<Expr> {
+/// The function of this name at `z`, if it is one of `sinh`, `cosh`, `asin`, `acos`, `asinh`, `acosh`, `atan`, `atanh`.
+pub fn function(name: &str, z: &Expr) -> Option<Expr> {
     let (x, y) = (z.real(), z.imag());
     Some(match name {
         "sinh" => (sinh(&x) * y.cos()).complex(&(cosh(&x) * y.sin())),

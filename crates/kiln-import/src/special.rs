@@ -7,7 +7,6 @@
 
 #![expect(clippy::excessive_precision, reason = "coefficients stand as published")]
 
-use super::bits::format_of;
 use kiln_builder::{Expr, ScalarValue};
 use kiln_ir::{BinaryOp, DType, Op};
 use std::f64::consts::{LN_2, PI};
@@ -47,7 +46,8 @@ fn with_sign_of(size: &Expr, x: &Expr) -> Expr {
     zero_or_nan.select(x.sign() * size, x)
 }
 
-pub(super) fn atan2(y: &Expr, x: &Expr) -> Expr {
+/// The angle of the point `(x, y)`.
+pub fn atan2(y: &Expr, x: &Expr) -> Expr {
     binary(BinaryOp::Atan2, y, x)
 }
 
@@ -56,16 +56,18 @@ fn leg(x: &Expr) -> Expr {
     ((1.0 - x) * (1.0 + x)).sqrt()
 }
 
-pub(super) fn asin(x: &Expr) -> Expr {
+/// The inverse sine.
+pub fn asin(x: &Expr) -> Expr {
     atan2(x, &leg(x))
 }
 
-pub(super) fn acos(x: &Expr) -> Expr {
+/// The inverse cosine.
+pub fn acos(x: &Expr) -> Expr {
     atan2(&leg(x), x)
 }
 
 /// `(t + t / (t + 1)) / 2` with `t = exp(|x|) - 1`; where that overflows, `exp(|x| / 2)` in two factors.
-pub(super) fn sinh(x: &Expr) -> Expr {
+pub fn sinh(x: &Expr) -> Expr {
     let size = x.abs();
     let t = size.expm1();
     let near = (&t + &t / (&t + 1.0)) * 0.5;
@@ -75,7 +77,8 @@ pub(super) fn sinh(x: &Expr) -> Expr {
     with_sign_of(&size, x)
 }
 
-pub(super) fn cosh(x: &Expr) -> Expr {
+/// The hyperbolic cosine, as [`sinh`].
+pub fn cosh(x: &Expr) -> Expr {
     let size = x.abs();
     let e = size.exp();
     let near = &e * 0.5 + 0.5 / &e;
@@ -89,7 +92,8 @@ fn log_largest(x: &Expr) -> f64 {
     if is_single(x) { 88.0 } else { 709.0 }
 }
 
-pub(super) fn asinh(x: &Expr) -> Expr {
+/// The inverse hyperbolic sine.
+pub fn asinh(x: &Expr) -> Expr {
     let size = x.abs();
     let square = &size * &size;
     let near = (&size + &square / ((&square + 1.0).sqrt() + 1.0)).log1p();
@@ -98,7 +102,8 @@ pub(super) fn asinh(x: &Expr) -> Expr {
     with_sign_of(&size, x)
 }
 
-pub(super) fn acosh(x: &Expr) -> Expr {
+/// The inverse hyperbolic cosine.
+pub fn acosh(x: &Expr) -> Expr {
     let t = x - 1.0;
     let near = (&t + (&t * (&t + 2.0)).sqrt()).log1p();
     let far = x.log() + LN_2;
@@ -107,7 +112,8 @@ pub(super) fn acosh(x: &Expr) -> Expr {
     x.lt(1.0).select(x.full_like(f64::NAN), value)
 }
 
-pub(super) fn atanh(x: &Expr) -> Expr {
+/// The inverse hyperbolic tangent.
+pub fn atanh(x: &Expr) -> Expr {
     let size = x.abs();
     let value = (&size * 2.0 / (1.0 - &size)).log1p() * 0.5;
     with_sign_of(&value, x)
@@ -115,10 +121,7 @@ pub(super) fn atanh(x: &Expr) -> Expr {
 
 /// `exp(-x^2)`: the square is split so that its rounding error does not grow in the exponential (fdlibm, `s_erf.c`).
 fn exp_minus_square(x: &Expr) -> Expr {
-    let (int, mask) = match format_of(x.dtype()) {
-        Some((int @ DType::U32, ..)) => (int, 0xFFFF_F000u64),
-        _ => (DType::U64, 0xFFFF_FFFF_0000_0000),
-    };
+    let (int, mask) = if is_single(x) { (DType::U32, 0xFFFF_F000u64) } else { (DType::U64, 0xFFFF_FFFF_0000_0000) };
     let g = x.graph();
     let bits = g.emit(Op::BitcastConvert(int), &[x]);
     let cut = bits & g.full(int, x.shape(), ScalarValue::Int(i128::from(mask)));
@@ -128,7 +131,7 @@ fn exp_minus_square(x: &Expr) -> Expr {
 }
 
 /// `1 - erf(x)` near 0, elsewhere `exp(-x^2)` times a rational function of `|x|`: the tail keeps its accuracy.
-pub(super) fn erfc(x: &Expr) -> Expr {
+pub fn erfc(x: &Expr) -> Expr {
     let size = x.abs();
     // Beyond this the result is 0, and squares stay finite.
     let bounded = size.clamp(1.0, if is_single(x) { 11.0 } else { 28.0 });
@@ -225,7 +228,7 @@ fn erfc_ratio_f64(bounded: &Expr) -> Expr {
 }
 
 /// Giles' polynomials in `w = -log(1 - x^2)`, which near the ends comes from factors that are exact.
-pub(super) fn erf_inv(x: &Expr) -> Expr {
+pub fn erf_inv(x: &Expr) -> Expr {
     let inner = (-(x * x)).log1p();
     let outer = ((1.0 - x) * (1.0 + x)).log();
     let w = -x.abs().gt(0.5).select(outer, inner);
@@ -351,7 +354,7 @@ fn log_t(z: &Expr) -> Expr {
 }
 
 /// The logarithm of the absolute value of the gamma function; below 1/2 by reflection.
-pub(super) fn lgamma(x: &Expr) -> Expr {
+pub fn lgamma(x: &Expr) -> Expr {
     let reflect = x.lt(0.5);
     let z = reflect.select(-x, x - 1.0);
     let terms = LANCZOS.iter().zip(1..);
@@ -375,7 +378,7 @@ pub(super) fn lgamma(x: &Expr) -> Expr {
 }
 
 /// The derivative of [`lgamma`].
-pub(super) fn digamma(x: &Expr) -> Expr {
+pub fn digamma(x: &Expr) -> Expr {
     let reflect = x.lt(0.5);
     let z = reflect.select(-x, x - 1.0);
     let (mut above, mut below) = (x.zeros_like(), x.full_like(LANCZOS_BASE));
@@ -395,7 +398,7 @@ pub(super) fn digamma(x: &Expr) -> Expr {
 }
 
 /// The Hurwitz zeta function, the sum of `(q + k)^-x`: ten terms, then Euler-Maclaurin.
-pub(super) fn zeta(x: &Expr, q: &Expr) -> Expr {
+pub fn zeta(x: &Expr, q: &Expr) -> Expr {
     // (2k)! / B_2k.
     const TERMS: [f64; 12] = [
         12.0,
@@ -450,7 +453,7 @@ pub(super) fn zeta(x: &Expr, q: &Expr) -> Expr {
 }
 
 /// The derivative of order `n` of [`digamma`]: `(-1)^(n+1) n! zeta(n + 1, x)`.
-pub(super) fn polygamma(n: &Expr, x: &Expr) -> Expr {
+pub fn polygamma(n: &Expr, x: &Expr) -> Expr {
     let next = n + 1.0;
     let sign = (n % 2.0).eq(0.0).select(-n.ones_like(), n.ones_like());
     let higher = sign * lgamma(&next).exp() * zeta(&next, x);
@@ -460,7 +463,7 @@ pub(super) fn polygamma(n: &Expr, x: &Expr) -> Expr {
 }
 
 /// `exp(-|x|)` times the modified Bessel function of the first kind and order one.
-pub(super) fn bessel_i1e(x: &Expr) -> Expr {
+pub fn bessel_i1e(x: &Expr) -> Expr {
     const NEAR: [f64; 29] = [
         2.777_914_112_761_046_399_59e-18,
         -2.111_421_214_358_166_081_15e-17,
