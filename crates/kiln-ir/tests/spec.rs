@@ -72,7 +72,7 @@ fn ops(f: &Func, visit: &mut impl FnMut(&Op)) {
 #[test]
 fn attributes_are_those_of_the_table() {
     let spec = kiln_spec::load();
-    for f in parse_all("", include_str!("all_ops.txt")).expect("parses") {
+    for f in parse_all("", include_str!("../../../tests/filetests/files/roundtrip/all_ops.kir")).expect("parses") {
         ops(&f, &mut |op| {
             let entry = spec.op(op.name()).expect("listed");
             let mut listed: Vec<_> = spec.attributes(entry);
