@@ -62,3 +62,25 @@ fn options_do_not_change_results() {
     }
     assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }
+
+#[test]
+fn dumps_of_every_size_stand_side_by_side() {
+    let dir = std::env::temp_dir().join(format!("kiln-dump-{}", std::process::id()));
+    let g = Graph::new("models/the one");
+    let y = g.placeholder::<f32>("x", dims!["n"]).exp();
+    let options = OptimizeOptions { dump: Some(dir.clone()), ..OptimizeOptions::default() };
+    let compiler = Compiler::cpu().optimize(options).threads(1).sizes(&[("n", 2)]).sizes(&[("n", 3)]);
+    compiler.compile(&g.function([&y])).expect("compiles");
+    let mut names: Vec<String> = std::fs::read_dir(&dir)
+        .expect("the dump")
+        .map(|e| e.expect("an entry").file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    std::fs::remove_dir_all(&dir).expect("removable");
+    for stem in ["models_the_one", "models_the_one.2"] {
+        let of: Vec<&str> = names.iter().filter_map(|n| n.strip_prefix(stem)?.strip_prefix(".0")).collect();
+        assert_eq!(of.first(), Some(&"00.input.kir"), "{names:?}");
+        assert!(of.iter().any(|n| n.ends_with(".kernels.txt")), "{names:?}");
+        assert!(of.last().is_some_and(|n| n.ends_with(".program.txt")), "{names:?}");
+    }
+}

@@ -5,27 +5,10 @@
 
 use crate::activity::differentiable;
 use crate::emit::{Emit, Res};
-use crate::forward::{self, Forward};
-use crate::reverse::{self, Reverse};
-use kiln_ir::{Func, InputKind, Loc, Node, NodeId, Op, TensorType, Value};
-
-/// A nested function with parameters of these types, without outputs yet.
-pub(crate) fn nested(name: &str, params: impl IntoIterator<Item = TensorType>, loc: &Loc) -> (Func, Vec<Value>) {
-    let mut f = Func::new(name);
-    let values = params
-        .into_iter()
-        .enumerate()
-        .map(|(i, ty)| f.add_input(format!("p{i}"), ty, InputKind::Feed, loc.clone()))
-        .collect();
-    (f, values)
-}
-
-/// Declares the outputs of a nested function.
-pub(crate) fn give(f: &mut Func, outputs: impl IntoIterator<Item = Value>) {
-    for (i, v) in outputs.into_iter().enumerate() {
-        f.add_output(format!("r{i}"), v);
-    }
-}
+use crate::forward::Forward;
+use crate::nested::{Mode, give, gradient, nested};
+use crate::reverse::Reverse;
+use kiln_ir::{Func, Node, NodeId, Op, TensorType, Value};
 
 /// The branches of an `if` or `case`.
 fn branches_of(op: &Op) -> Vec<&Func> {
@@ -46,38 +29,32 @@ fn with_branches(op: &Op, mut branches: Vec<Func>) -> Op {
     }
 }
 
-/// Parameter types of a branch: those of the operands behind the selector.
-fn arg_types(e: &Emit, node: &Node) -> Vec<TensorType> {
-    node.operands[1..].iter().map(|v| e.f.ty(*v).clone()).collect()
+/// The same operator on branches that compute derivatives: their arguments are the branch's own and what is `given`.
+fn differentiated(e: &mut Emit, node: &Node, mode: Mode, given: &[(usize, Value)], wanted: &[usize]) -> Res<NodeId> {
+    let operands: Vec<Value> = node.operands.iter().copied().chain(given.iter().map(|(_, v)| *v)).collect();
+    let types: Vec<TensorType> = operands[1..].iter().map(|v| e.f.ty(*v).clone()).collect();
+    let name = match mode {
+        Mode::Reverse => "vjp",
+        Mode::Forward => "jvp",
+    };
+    let mut branches = Vec::new();
+    for branch in branches_of(&node.op) {
+        let (mut f, params) = nested(name, types.iter().cloned(), &node.loc);
+        let (own, derivatives) = params.split_at(node.operands.len() - 1);
+        let results = f.inline(branch, own);
+        let given = given.iter().zip(derivatives).map(|((i, _), v)| (*i, *v));
+        let (outputs, replaced) = gradient(&mut f, mode, (own, &results), given, wanted, &node.loc)?;
+        give(&mut f, outputs);
+        branches.push(f.with_replaced(&replaced));
+    }
+    e.f.push(with_branches(&node.op, branches), &operands, node.loc.clone())
 }
 
 pub(crate) fn backward(r: &mut Reverse, id: NodeId, node: &Node) -> Res<()> {
     let args = &node.operands[1..];
     let given: Vec<(usize, Value)> = r.e.f.results(id).enumerate().filter_map(|(i, v)| Some((i, r.ct(v)?))).collect();
     let wanted: Vec<usize> = (0..args.len()).filter(|&i| r.wants(args[i])).collect();
-    let types: Vec<TensorType> =
-        arg_types(&r.e, node).into_iter().chain(given.iter().map(|(_, ct)| r.e.f.ty(*ct).clone())).collect();
-    let mut branches = Vec::new();
-    for branch in branches_of(&node.op) {
-        let (mut f, params) = nested("vjp", types.iter().cloned(), &node.loc);
-        let (own, cts) = params.split_at(args.len());
-        let outs = f.inline(branch, own);
-        let seeds: Vec<(Value, Value)> = given.iter().zip(cts).map(|((i, _), ct)| (outs[*i], *ct)).collect();
-        let wrt: Vec<Value> = wanted.iter().map(|&i| own[i]).collect();
-        let walked = reverse::walk(&mut f, 0, &seeds, &wrt)?;
-        let mut e = Emit { f: &mut f, loc: node.loc.clone() };
-        let mut outputs = Vec::new();
-        for (v, ct) in wrt.iter().zip(walked.cts) {
-            outputs.push(match ct {
-                Some(ct) => ct,
-                None => e.zeros_like(*v)?,
-            });
-        }
-        give(&mut f, outputs);
-        branches.push(f.with_replaced(&walked.replaced));
-    }
-    let operands: Vec<Value> = node.operands.iter().copied().chain(given.iter().map(|(_, ct)| *ct)).collect();
-    let new = r.e.f.push(with_branches(&node.op, branches), &operands, node.loc.clone())?;
+    let new = differentiated(&mut r.e, node, Mode::Reverse, &given, &wanted)?;
     for (k, &i) in wanted.iter().enumerate() {
         r.add(args[i], Value { node: new, result: k as u32 })?;
     }
@@ -90,30 +67,8 @@ pub(crate) fn forward(w: &mut Forward, id: NodeId, node: &Node) -> Res<()> {
     if given.is_empty() {
         return Ok(());
     }
-    let types: Vec<TensorType> =
-        arg_types(&w.e, node).into_iter().chain(given.iter().map(|(_, t)| w.e.f.ty(*t).clone())).collect();
     let floats: Vec<usize> = (0..node.types.len()).filter(|&i| differentiable(node.types[i].dtype)).collect();
-    let mut branches = Vec::new();
-    for branch in branches_of(&node.op) {
-        let (mut f, params) = nested("jvp", types.iter().cloned(), &node.loc);
-        let (own, ts) = params.split_at(args.len());
-        let outs = f.inline(branch, own);
-        let seeds: Vec<(Value, Value)> = given.iter().zip(ts).map(|((i, _), t)| (own[*i], *t)).collect();
-        let wanted: Vec<Value> = floats.iter().map(|&i| outs[i]).collect();
-        let pushed = forward::walk(&mut f, 0, &wanted, &seeds)?;
-        let mut e = Emit { f: &mut f, loc: node.loc.clone() };
-        let mut outputs = Vec::new();
-        for (v, t) in wanted.iter().zip(pushed.tangents) {
-            outputs.push(match t {
-                Some(t) => t,
-                None => e.zeros_like(*v)?,
-            });
-        }
-        give(&mut f, outputs);
-        branches.push(f.with_replaced(&pushed.replaced));
-    }
-    let operands: Vec<Value> = node.operands.iter().copied().chain(given.iter().map(|(_, t)| *t)).collect();
-    let new = w.e.f.push(with_branches(&node.op, branches), &operands, node.loc.clone())?;
+    let new = differentiated(&mut w.e, node, Mode::Forward, &given, &floats)?;
     for (k, &i) in floats.iter().enumerate() {
         w.set(Value { node: id, result: i as u32 }, Value { node: new, result: k as u32 });
     }

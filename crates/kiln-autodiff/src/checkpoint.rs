@@ -6,9 +6,9 @@
 //! take `n log2(n) / 2` further ones and `log2(n)` checkpoints: recursive bisection, as in Griewank, "Achieving logarithmic growth
 //! of temporal and spatial complexity in reverse automatic differentiation" (1992).
 
-use crate::branches::{give, nested};
 use crate::emit::{Emit, Res};
 use crate::loops::{invariants, reverse_step};
+use crate::nested::{cond_among, give, nested, while_less};
 use crate::reverse::Reverse;
 use kiln_ir::op::CompareDirection;
 use kiln_ir::{BinaryOp, DType, Dim, Func, Loc, Node, Op, Shape, TensorType, Value};
@@ -65,10 +65,7 @@ pub(crate) fn backward(
     let fixed_at = init.len();
     init.extend(plan.fixed.iter().map(|&i| node.operands[i]));
     let types: Vec<TensorType> = init.iter().map(|v| r.e.f.ty(*v).clone()).collect();
-    let (mut rc, state) = nested("cond", types.iter().cloned(), &plan.loc);
-    let more = rc.push1(Op::Compare(CompareDirection::LT), &[state[0], state[1]], plan.loc.clone())?;
-    give(&mut rc, [more]);
-
+    let rc = while_less(&types, 0, 1, &plan.loc)?;
     let (mut rb, state) = nested("body", types.iter().cloned(), &plan.loc);
     let mut e = Emit { f: &mut rb, loc: plan.loc.clone() };
     let one = e.scalar(DType::I64, 1.0);
@@ -108,11 +105,9 @@ fn stacked(ty: &TensorType) -> TensorType {
 impl Plan<'_> {
     /// The number of iterations, by running the loop.
     fn count(&self, r: &mut Reverse, node: &Node, cond: &Func) -> Res {
-        let types = || [TensorType::scalar(DType::I64)].into_iter().chain(self.states.iter().cloned());
-        let (mut cc, state) = nested("cond", types(), &self.loc);
-        let test = cc.inline(cond, &state[1..]);
-        give(&mut cc, test);
-        let (mut cb, state) = nested("body", types(), &self.loc);
+        let types = [&[TensorType::scalar(DType::I64)], self.states.as_slice()].concat();
+        let cc = cond_among(cond, &types, 1, &self.loc);
+        let (mut cb, state) = nested("body", types, &self.loc);
         let next = increment(&mut cb, state[0], &self.loc)?;
         let new = cb.inline(self.body, &state[1..]);
         give(&mut cb, [next].into_iter().chain(new));
@@ -128,10 +123,7 @@ impl Plan<'_> {
         init.extend(&stack.rows);
         init.extend(fixed);
         let types: Vec<TensorType> = init.iter().map(|v| e.f.ty(*v).clone()).collect();
-        let (mut oc, state) = nested("cond", types.iter().cloned(), &self.loc);
-        let more = oc.push1(Op::Compare(CompareDirection::LT), &[state[0], state[2]], self.loc.clone())?;
-        give(&mut oc, [more]);
-
+        let oc = while_less(&types, 0, 2, &self.loc)?;
         let (mut ob, state) = nested("body", types.iter().cloned(), &self.loc);
         let mut b = Emit { f: &mut ob, loc: self.loc.clone() };
         let (position, top, target, positions) = (state[0], state[1], state[2], state[3]);
@@ -170,9 +162,7 @@ impl Plan<'_> {
         init.extend(start);
         init.extend(fixed);
         let types: Vec<TensorType> = init.iter().map(|v| e.f.ty(*v).clone()).collect();
-        let (mut ic, state) = nested("cond", types.iter().cloned(), &self.loc);
-        let more = ic.push1(Op::Compare(CompareDirection::LT), &[state[0], state[1]], self.loc.clone())?;
-        give(&mut ic, [more]);
+        let ic = while_less(&types, 0, 1, &self.loc)?;
         let (mut ib, state) = nested("body", types.iter().cloned(), &self.loc);
         let next = increment(&mut ib, state[0], &self.loc)?;
         let mut args = vec![state[0]; self.states.len()];

@@ -5,7 +5,8 @@ use crate::activity::node_id;
 use crate::emit::{Emit, Res};
 use crate::generated::elementwise as derivatives;
 use crate::{
-    STOP_GRADIENT, branches, complex, contract, elementwise, factor, gather, loops, movement, reduce, sort, window,
+    Derivatives, STOP_GRADIENT, branches, complex, contract, elementwise, factor, gather, loops, movement, reduce,
+    sort, window,
 };
 use kiln_ir::{Func, Loc, Node, NodeId, Op, UnaryOp, Value};
 use std::collections::HashMap;
@@ -18,14 +19,8 @@ pub(crate) struct Forward<'f> {
     pub(crate) replaced: Vec<(NodeId, NodeId)>,
 }
 
-/// What a walk gives.
-pub(crate) struct Pushed {
-    pub(crate) tangents: Vec<Option<Value>>,
-    pub(crate) replaced: Vec<(NodeId, NodeId)>,
-}
-
 /// Pushes tangents of values on to `outputs`, through the nodes `from..`.
-pub(crate) fn walk(f: &mut Func, from: usize, outputs: &[Value], seeds: &[(Value, Value)]) -> Res<Pushed> {
+pub(crate) fn walk(f: &mut Func, from: usize, outputs: &[Value], seeds: &[(Value, Value)]) -> Res<Derivatives> {
     let live = f.reachable(outputs.iter().copied());
     let tangents = seeds.iter().copied().collect();
     let mut w = Forward { e: Emit { f, loc: Loc::UNKNOWN }, tangents, replaced: Vec::new() };
@@ -37,7 +32,7 @@ pub(crate) fn walk(f: &mut Func, from: usize, outputs: &[Value], seeds: &[(Value
             w.node(id, &node).map_err(|d| d.at(&node.loc))?;
         }
     }
-    Ok(Pushed { tangents: outputs.iter().map(|v| w.tangents.get(v).copied()).collect(), replaced: w.replaced })
+    Ok(Derivatives { values: outputs.iter().map(|v| w.tangents.get(v).copied()).collect(), replaced: w.replaced })
 }
 
 impl Forward<'_> {
@@ -68,7 +63,7 @@ impl Forward<'_> {
         let seeds: Vec<(Value, Value)> = operands.iter().filter_map(|v| Some((*v, self.tangent(*v)?))).collect();
         let pushed = walk(self.e.f, from, outputs, &seeds)?;
         self.replaced.extend(pushed.replaced);
-        Ok(pushed.tangents)
+        Ok(pushed.values)
     }
 
     fn sum(&mut self, a: Option<Value>, b: Option<Value>) -> Res<Option<Value>> {

@@ -30,6 +30,7 @@ mod gather;
 mod generated;
 mod loops;
 mod movement;
+mod nested;
 mod reduce;
 mod reverse;
 mod sort;
@@ -71,8 +72,7 @@ pub fn vjp_with(func: &mut Func, outputs: &[(Value, Value)], wrt: &[Value]) -> R
         check_pair(func, *y, *ct, "cotangent")?;
     }
     let from = wrt.iter().map(|v| v.node.index()).min().unwrap_or(0);
-    let walked = reverse::walk(func, from, outputs, wrt)?;
-    Ok(Derivatives { values: walked.cts, replaced: walked.replaced })
+    Ok(reverse::walk(func, from, outputs, wrt)?)
 }
 
 /// Forward mode: given tangents of values, the tangents of `outputs`, or `None` where they do not depend on those values.
@@ -94,8 +94,7 @@ pub fn jvp_with(func: &mut Func, outputs: &[Value], tangents: &[(Value, Value)])
         check_pair(func, *x, *t, "tangent")?;
     }
     let from = tangents.iter().map(|(v, _)| v.node.index()).min().unwrap_or(0);
-    let pushed = forward::walk(func, from, outputs, tangents)?;
-    Ok(Derivatives { values: pushed.tangents, replaced: pushed.replaced })
+    Ok(forward::walk(func, from, outputs, tangents)?)
 }
 
 fn check_pair(func: &Func, v: Value, d: Value, what: &str) -> Result<(), Diagnostic> {

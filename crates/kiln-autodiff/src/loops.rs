@@ -12,11 +12,11 @@
 //! - Otherwise the iterations are counted by running the loop, and states come from checkpoints; see `checkpoint.rs`.
 
 use crate::activity::loop_states;
-use crate::branches::{give, nested};
 use crate::checkpoint;
 use crate::emit::{Emit, Res, int_literal};
-use crate::forward::{self, Forward};
-use crate::reverse::{self, Reverse};
+use crate::forward::Forward;
+use crate::nested::{Mode, cond_among, give, gradient, nested};
+use crate::reverse::Reverse;
 use kiln_ir::op::CompareDirection;
 use kiln_ir::rewrite::Values;
 use kiln_ir::{
@@ -112,20 +112,11 @@ pub(crate) fn reverse_step(node: &Node, body: &Func, active: &[usize], save: boo
     let (mut f, params) = nested("vjp_step", types.chain(ct_types), &node.loc);
     let (states, cts) = params.split_at(body.inputs.len());
     let (inside, outs) = f.inline_all(body, states);
-    let seeds: Vec<(Value, Value)> = active.iter().zip(cts).map(|(&i, ct)| (outs[i], *ct)).collect();
-    let wrt: Vec<Value> = active.iter().map(|&i| states[i]).collect();
-    let walked = reverse::walk(&mut f, 0, &seeds, &wrt)?;
-    let mut e = Emit { f: &mut f, loc: node.loc.clone() };
-    let mut outputs = Vec::new();
-    for (v, ct) in wrt.iter().zip(walked.cts) {
-        outputs.push(match ct {
-            Some(ct) => ct,
-            None => e.zeros_like(*v)?,
-        });
-    }
+    let given = active.iter().copied().zip(cts.iter().copied());
+    let (outputs, replaced) = gradient(&mut f, Mode::Reverse, (states, &outs), given, active, &node.loc)?;
     give(&mut f, outputs);
-    let (func, saved) = if save { save_costly(&f, body, &inside, &walked.replaced) } else { (f, Vec::new()) };
-    let func = func.with_replaced(if save { &[] } else { &walked.replaced });
+    let (func, saved) = if save { save_costly(&f, body, &inside, &replaced) } else { (f, Vec::new()) };
+    let func = func.with_replaced(if save { &[] } else { &replaced });
     let live = func.live_nodes();
     let needs = (0..body.inputs.len()).map(|i| live[func.inputs[i].node.index()]).collect();
     Ok(Step { func, needs, saved })
@@ -347,10 +338,7 @@ fn saving_loop(
         init.push(r.e.zeros(&ty)?);
     }
     let types: Vec<TensorType> = init.iter().map(|v| r.e.f.ty(*v).clone()).collect();
-    let (mut sc, state) = nested("cond", types.iter().cloned(), &node.loc);
-    let test = sc.inline(cond, &state[..m]);
-    give(&mut sc, test);
-
+    let sc = cond_among(cond, &types, 0, &node.loc);
     let (mut sb, state) = nested("body", types.iter().cloned(), &node.loc);
     let (inside, new) = sb.inline_all(body, &state[..m]);
     let mut e = Emit { f: &mut sb, loc: node.loc.clone() };
@@ -390,25 +378,13 @@ pub(crate) fn forward(w: &mut Forward, id: NodeId, node: &Node, cond: &Func, bod
         init.push(w.tangent_or_zeros(node.operands[i])?);
     }
     let types: Vec<TensorType> = init.iter().map(|v| w.e.f.ty(*v).clone()).collect();
-    let (mut fc, state) = nested("cond", types.iter().cloned(), &node.loc);
-    let test = fc.inline(cond, &state[..m]);
-    give(&mut fc, test);
-
+    let fc = cond_among(cond, &types, 0, &node.loc);
     let (mut fb, state) = nested("body", types.iter().cloned(), &node.loc);
     let new = fb.inline(body, &state[..m]);
-    let seeds: Vec<(Value, Value)> = active.iter().zip(&state[m..]).map(|(&i, t)| (state[i], *t)).collect();
-    let wanted: Vec<Value> = active.iter().map(|&i| new[i]).collect();
-    let pushed = forward::walk(&mut fb, 0, &wanted, &seeds)?;
-    let mut e = Emit { f: &mut fb, loc: node.loc.clone() };
-    let mut tangents = Vec::new();
-    for (v, t) in wanted.iter().zip(pushed.tangents) {
-        tangents.push(match t {
-            Some(t) => t,
-            None => e.zeros_like(*v)?,
-        });
-    }
+    let given = active.iter().copied().zip(state[m..].iter().copied());
+    let (tangents, replaced) = gradient(&mut fb, Mode::Forward, (&state[..m], &new), given, &active, &node.loc)?;
     give(&mut fb, new.into_iter().chain(tangents));
-    let op = Op::While { cond: Box::new(fc), body: Box::new(fb.with_replaced(&pushed.replaced)) };
+    let op = Op::While { cond: Box::new(fc), body: Box::new(fb.with_replaced(&replaced)) };
     let done = w.e.f.push(op, &init, node.loc.clone())?;
     w.replaced.push((id, done));
     for (k, &i) in active.iter().enumerate() {

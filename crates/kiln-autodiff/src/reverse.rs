@@ -3,7 +3,10 @@
 use crate::activity::{active_values, node_id};
 use crate::emit::{Emit, Res};
 use crate::generated::elementwise as derivatives;
-use crate::{branches, complex, contract, elementwise, factor, fourier, gather, loops, movement, reduce, sort, window};
+use crate::{
+    Derivatives, branches, complex, contract, elementwise, factor, fourier, gather, loops, movement, reduce, sort,
+    window,
+};
 use kiln_ir::op::{Reducer, ScatterDims, ScatterUpdate};
 use kiln_ir::{Func, Loc, Node, NodeId, Op, UnaryOp, Value};
 use std::collections::{HashMap, HashSet};
@@ -19,14 +22,8 @@ pub(crate) struct Reverse<'f> {
     pub(crate) replaced: Vec<(NodeId, NodeId)>,
 }
 
-/// What a walk gives.
-pub(crate) struct Walked {
-    pub(crate) cts: Vec<Option<Value>>,
-    pub(crate) replaced: Vec<(NodeId, NodeId)>,
-}
-
 /// Pulls cotangents of outputs back to `wrt`, through the nodes `from..`.
-pub(crate) fn walk(f: &mut Func, from: usize, outputs: &[(Value, Value)], wrt: &[Value]) -> Res<Walked> {
+pub(crate) fn walk(f: &mut Func, from: usize, outputs: &[(Value, Value)], wrt: &[Value]) -> Res<Derivatives> {
     let active = active_values(f, from, wrt.iter().copied());
     let mut r = Reverse { e: Emit { f, loc: Loc::UNKNOWN }, cts: HashMap::new(), active, replaced: Vec::new() };
     let mut last = from;
@@ -47,7 +44,7 @@ pub(crate) fn walk(f: &mut Func, from: usize, outputs: &[(Value, Value)], wrt: &
             r.node(id, &node).map_err(|d| d.at(&node.loc))?;
         }
     }
-    Ok(Walked { cts: wrt.iter().map(|v| r.cts.get(v).copied()).collect(), replaced: r.replaced })
+    Ok(Derivatives { values: wrt.iter().map(|v| r.cts.get(v).copied()).collect(), replaced: r.replaced })
 }
 
 impl Reverse<'_> {
@@ -129,7 +126,7 @@ impl Reverse<'_> {
         }
         let walked = walk(self.e.f, from, outputs, &wanted)?;
         self.replaced.extend(walked.replaced);
-        for (v, ct) in wanted.into_iter().zip(walked.cts) {
+        for (v, ct) in wanted.into_iter().zip(walked.values) {
             if let Some(ct) = ct {
                 self.add(v, ct)?;
             }

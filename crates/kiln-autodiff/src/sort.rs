@@ -1,8 +1,8 @@
 //! `sort`: the permutation is found by sorting positions along; derivatives move by it.
 
-use crate::branches::{give, nested};
 use crate::emit::{Emit, Res};
 use crate::forward::Forward;
+use crate::nested::{give, nested};
 use crate::reverse::Reverse;
 use kiln_ir::op::{Axes, GatherDims, ScatterDims, ScatterUpdate};
 use kiln_ir::{DType, Dim, Func, Node, NodeId, Op, TensorType, Value};

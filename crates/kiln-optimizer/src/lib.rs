@@ -5,6 +5,7 @@
 //! [`Level`] it needs; the default, [`Level::Exact`], keeps IEEE semantics.
 
 mod context;
+pub mod dump;
 mod lit;
 pub mod log;
 mod nested;
@@ -15,6 +16,7 @@ pub mod pipeline;
 mod rewrite;
 mod structural;
 
+pub use dump::Dump;
 pub use log::{PassLog, PassRun, RuleStats};
 pub use options::{FoldBudget, Level, OptimizeOptions};
 pub use passes::{PASSES, REQUIRED};

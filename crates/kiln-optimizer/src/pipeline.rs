@@ -2,6 +2,7 @@
 //! [`crate::passes`].
 
 use crate::context::{Cx, count_nodes};
+use crate::dump::Dump;
 use crate::log::{PassLog, PassRun};
 use crate::options::OptimizeOptions;
 use crate::pass::Pass;
@@ -16,12 +17,14 @@ pub struct Optimized<F = Legal> {
     pub func: F,
     /// What was done.
     pub log: PassLog,
+    /// Where later stages write their files, if the options ask for a dump.
+    pub dump: Option<Dump>,
 }
 
 impl Optimized {
     /// The same with a function that may be changed.
     pub fn into_func(self) -> Optimized<Func> {
-        Optimized { func: self.func.into_func(), log: self.log }
+        Optimized { func: self.func.into_func(), log: self.log, dump: self.dump }
     }
 }
 
@@ -53,7 +56,7 @@ pub fn optimize(func: Verified, options: &OptimizeOptions) -> Result<Optimized, 
     o.dump("input")?;
     run_all(&mut o, options)?;
     // Each pass was verified where that was asked for.
-    Ok(Optimized { func: Legal::new(Verified::by_construction(o.func))?, log: o.cx.log })
+    Ok(Optimized { func: Legal::new(Verified::by_construction(o.func))?, log: o.cx.log, dump: o.dump })
 }
 
 /// Runs one pass alone, once (for tests and tools).
@@ -64,7 +67,7 @@ pub fn run_pass(func: Func, pass: &str, options: &OptimizeOptions) -> Result<Opt
     let Some(pass) = ALL.iter().find(|p| p.name == pass) else { return Err(unknown_pass(pass).into()) };
     let mut o = Pipeline::new(Verified::new(func)?, options)?;
     run_one(&mut o, pass)?;
-    Ok(Optimized { func: o.func, log: o.cx.log })
+    Ok(Optimized { func: o.func, log: o.cx.log, dump: o.dump })
 }
 
 fn unknown_pass(name: &str) -> Diagnostic {
@@ -77,7 +80,7 @@ pub(crate) struct Pipeline {
     func: Func,
     cx: Cx,
     round: u32,
-    dumps: u32,
+    dump: Option<Dump>,
     /// Rewrites so far.
     rewrites: u64,
     /// Per pass: the number of rewrites of all passes when it last found nothing to do. Until another pass rewrites
@@ -96,7 +99,7 @@ impl Pipeline {
             return Err(Diagnostics(problems));
         }
         let cx = Cx::new(options.clone());
-        Ok(Pipeline { func: func.into_func(), cx, round: 0, dumps: 0, rewrites: 0, idle_at: [None; ALL.len()] })
+        Ok(Pipeline { func: func.into_func(), cx, round: 0, dump: None, rewrites: 0, idle_at: [None; ALL.len()] })
     }
 
     /// Starts another round of passes; gives the number of rewrites so far.
@@ -143,17 +146,14 @@ impl Pipeline {
 
     fn dump(&mut self, what: &str) -> Result<(), Diagnostics> {
         let Some(dir) = &self.cx.options.dump else { return Ok(()) };
-        let name: String =
-            self.func.name.chars().map(|c| if c.is_alphanumeric() || c == '_' || c == '-' { c } else { '_' }).collect();
-        let path = dir.join(format!("{name}.{:03}.{what}.kir", self.dumps));
-        self.dumps += 1;
-        std::fs::create_dir_all(dir).and_then(|()| std::fs::write(&path, kiln_ir::text::print(&self.func))).map_err(
-            |e| {
-                Diagnostic::new("optimize.dump", format!("cannot write {}: {e}", path.display()))
-                    .help("choose another directory, or unset KILN_DUMP")
-                    .into()
-            },
-        )
+        let (what, text) = (format!("{what}.kir"), kiln_ir::text::print(&self.func));
+        let written = match &mut self.dump {
+            Some(dump) => dump.write(&what, &text),
+            None => Dump::start(dir, &self.func.name, &what, &text).map(|dump| self.dump = Some(dump)),
+        };
+        written.map_err(|e| {
+            Diagnostic::new("optimize.dump", e.to_string()).help("choose another directory, or unset KILN_DUMP").into()
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use kiln_cpu::CpuOptions;
 use kiln_ir::dim::DimEnv;
 use kiln_ir::{Func, Verified};
 use kiln_lower::{LowerOptions, Lowered};
-use kiln_optimizer::{OptimizeOptions, Optimized};
+use kiln_optimizer::{Dump, OptimizeOptions, Optimized};
 use kiln_program::{Code, CompiledProgram, CpuTarget, NativeCode, Signature};
 use kiln_runtime::device::{DeviceError, LoadedProgram, best};
 use kiln_runtime::{Executable, ExecutableBuilder, HostDevice, RunError, Specialize, Specialized};
@@ -228,7 +228,7 @@ impl Compiler {
         // What a user feeds and fetches keeps its type, whatever the optimizer makes of it inside; the bytes are the same.
         let signature = Signature::of(func).bind(dims)?;
         let start = Instant::now();
-        let optimized = kiln_optimizer::optimize(specialized, &self.optimize)?;
+        let mut optimized = kiln_optimizer::optimize(specialized, &self.optimize)?;
         report.optimize = start.elapsed();
         let start = Instant::now();
         let mut lowered = kiln_lower::lower(&optimized.func, &self.lower)?;
@@ -244,20 +244,18 @@ impl Compiler {
             code.push(CompiledCode { code: native, report });
         }
         report.codegen = start.elapsed();
-        if let Some(dir) = &self.optimize.dump {
-            dump(dir, &lowered).map_err(CompileError::Dump)?;
+        if let Some(files) = &mut optimized.dump {
+            dump(files, &lowered).map_err(CompileError::Dump)?;
         }
         Ok(Compiled { optimized, lowered, code, report })
     }
 }
 
-/// Writes the program and its kernels beside the graph dumps.
-fn dump(dir: &std::path::Path, lowered: &Lowered) -> std::io::Result<()> {
-    std::fs::create_dir_all(dir)?;
+/// Writes the kernels and the program behind the graphs.
+fn dump(files: &mut Dump, lowered: &Lowered) -> std::io::Result<()> {
     let kernels: Vec<String> = lowered.kernels.iter().map(|k| kiln_loops::text::print(k)).collect();
-    let name = &lowered.program.name;
-    std::fs::write(dir.join(format!("{name}.kernels.txt")), kernels.join("\n"))?;
-    std::fs::write(dir.join(format!("{name}.program.txt")), lowered.program.to_string())
+    files.write("kernels.txt", &kernels.join("\n"))?;
+    files.write("program.txt", &lowered.program.to_string())
 }
 
 /// A function with the compiler that makes programs of it.

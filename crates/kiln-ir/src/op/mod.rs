@@ -278,6 +278,13 @@ impl Op {
         self.kind().effects()
     }
 
+    /// Whether each element of the result depends on the elements at the same place of the operands only (and on scalars among
+    /// them). Not so `bitcast_convert`, which can split elements and join them.
+    pub fn is_elementwise(&self) -> bool {
+        matches!(self.class(), Class::Unary | Class::Binary | Class::Elementwise)
+            && !matches!(self, Op::BitcastConvert(_))
+    }
+
     /// The functions nested in the operator, in order.
     pub fn regions(&self) -> SmallVec<[&Func; 2]> {
         match self {

@@ -108,7 +108,7 @@ fn never_runs(f: &Func, cond: &Func, initial: &[Value], cx: &mut Cx) -> bool {
                 _ => None,
             }),
             Op::Constant(t) => Some(t.clone()).filter(|t| t.rank() == 0),
-            op if scalar(node) && super::fold::is_elementwise(op) => {
+            op if scalar(node) && op.is_elementwise() => {
                 let args: Option<Vec<Tensor>> = node.operands.iter().map(|v| values[v.node.index()].clone()).collect();
                 args.and_then(|a| kiln_interp::eval_op(op, &a).ok()?.into_iter().next())
             }

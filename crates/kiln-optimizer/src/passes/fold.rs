@@ -9,6 +9,7 @@ use crate::context::count_nodes;
 use crate::options::Level;
 use crate::pass::Pass;
 use crate::rewrite::{Rewriter, elements, numel};
+use kiln_ir::op::Effects;
 use kiln_ir::{Node, Op, Tensor, Value};
 use smallvec::SmallVec;
 
@@ -25,114 +26,16 @@ fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     equal_elements(rw, node).or_else(|| constants(rw, node))
 }
 
-/// Operators that may be computed now.
+/// Whether the operator may be computed now: it has no effects, takes a known time, and is not in its canonical form.
 fn foldable(op: &Op) -> bool {
-    match op {
-        // Never written out, or already in the canonical form.
-        Op::BroadcastInDim { .. } | Op::Parameter(_) | Op::Constant(_) | Op::Iota { .. } => false,
-        // Made to be left alone; of several results; or of unknown duration.
-        Op::OptimizationBarrier
-        | Op::RngBitGenerator { .. }
-        | Op::While { .. }
-        | Op::If { .. }
-        | Op::Case { .. }
-        | Op::Composite { .. } => false,
-        Op::Complex
-        | Op::Real
-        | Op::Imag
-        | Op::ReducePrecision { .. }
-        | Op::GenericReduce { .. }
-        | Op::GenericReduceWindow { .. }
-        | Op::GenericSelectAndScatter { .. }
-        | Op::GenericScatter { .. }
-        | Op::Sort { .. }
-        | Op::Fft { .. }
-        | Op::Cholesky { .. }
-        | Op::TriangularSolve { .. }
-        | Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Compare(_)
-        | Op::Select
-        | Op::Clamp
-        | Op::Convert(_)
-        | Op::BitcastConvert(_)
-        | Op::GetDimensionSize(_)
-        | Op::Reshape(_)
-        | Op::Transpose(_)
-        | Op::Reverse(_)
-        | Op::Slice { .. }
-        | Op::DynamicSlice { .. }
-        | Op::DynamicUpdateSlice
-        | Op::Concatenate(_)
-        | Op::Pad { .. }
-        | Op::DotGeneral(_)
-        | Op::Reduce { .. }
-        | Op::ArgReduce { .. }
-        | Op::Convolution(_)
-        | Op::ReduceWindow { .. }
-        | Op::SelectAndScatter { .. }
-        | Op::Gather(_)
-        | Op::Scatter { .. } => true,
-    }
-}
-
-/// Whether each element of the result depends on the elements at the same place only.
-pub(crate) fn is_elementwise(op: &Op) -> bool {
-    match op {
-        Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Compare(_)
-        | Op::Select
-        | Op::Clamp
-        | Op::Convert(_)
-        | Op::Complex
-        | Op::Real
-        | Op::Imag
-        | Op::ReducePrecision { .. } => true,
-        Op::BitcastConvert(_)
-        | Op::Parameter(_)
-        | Op::Constant(_)
-        | Op::Iota { .. }
-        | Op::GetDimensionSize(_)
-        | Op::BroadcastInDim { .. }
-        | Op::Reshape(_)
-        | Op::Transpose(_)
-        | Op::Reverse(_)
-        | Op::Slice { .. }
-        | Op::DynamicSlice { .. }
-        | Op::DynamicUpdateSlice
-        | Op::Concatenate(_)
-        | Op::Pad { .. }
-        | Op::DotGeneral(_)
-        | Op::Reduce { .. }
-        | Op::ArgReduce { .. }
-        | Op::Convolution(_)
-        | Op::ReduceWindow { .. }
-        | Op::SelectAndScatter { .. }
-        | Op::Gather(_)
-        | Op::Scatter { .. }
-        | Op::GenericReduce { .. }
-        | Op::GenericReduceWindow { .. }
-        | Op::GenericSelectAndScatter { .. }
-        | Op::GenericScatter { .. }
-        | Op::Sort { .. }
-        | Op::Fft { .. }
-        | Op::Cholesky { .. }
-        | Op::TriangularSolve { .. }
-        | Op::While { .. }
-        | Op::If { .. }
-        | Op::Case { .. }
-        | Op::RngBitGenerator { .. }
-        | Op::OptimizationBarrier
-        | Op::Composite { .. } => false,
-    }
+    op.effects() == Effects::Pure && !matches!(op, Op::BroadcastInDim { .. } | Op::RngBitGenerator { .. })
 }
 
 /// Elementwise on equal elements: one computation.
 fn equal_elements(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     let elementwise = match node.op {
         Op::BitcastConvert(to) => rw.dtype(node.operands[0]).size() == to.size(),
-        _ => is_elementwise(&node.op),
+        _ => node.op.is_elementwise(),
     };
     if !elementwise {
         return None;

@@ -8,6 +8,7 @@ use crate::context::Cx;
 use crate::options::Level;
 use crate::pass::Pass;
 use crate::rewrite::numel;
+use kiln_ir::op::Effects;
 use kiln_ir::rewrite::walk;
 use kiln_ir::{Func, InputKind, Node, NodeId, Op, Output, OutputKind, Value};
 use smallvec::smallvec;
@@ -55,6 +56,8 @@ fn priced(cost: u32) -> Cost {
 
 fn cost(node: &Node) -> Cost {
     match &node.op {
+        Op::Parameter(_) => Cost::Fixed,
+        op if op.effects() != Effects::Pure => Cost::Fixed,
         Op::Constant(_)
         | Op::Iota { .. }
         | Op::BroadcastInDim { .. }
@@ -67,33 +70,7 @@ fn cost(node: &Node) -> Cost {
         Op::Binary(b) => priced(b.cost(node.types[0].dtype)),
         Op::Compare(_) | Op::Select | Op::Clamp | Op::Convert(_) => Cost::Cheap,
         Op::Slice { .. } | Op::Reverse(_) | Op::Pad { .. } | Op::DynamicSlice { .. } | Op::Complex => Cost::Cheap,
-        Op::Transpose(_)
-        | Op::DynamicUpdateSlice
-        | Op::Concatenate(_)
-        | Op::DotGeneral(_)
-        | Op::Reduce { .. }
-        | Op::ArgReduce { .. }
-        | Op::Convolution(_)
-        | Op::ReduceWindow { .. }
-        | Op::SelectAndScatter { .. }
-        | Op::Gather(_)
-        | Op::Scatter { .. }
-        | Op::GenericReduce { .. }
-        | Op::GenericReduceWindow { .. }
-        | Op::GenericSelectAndScatter { .. }
-        | Op::GenericScatter { .. }
-        | Op::Sort { .. }
-        | Op::Fft { .. }
-        | Op::Cholesky { .. }
-        | Op::TriangularSolve { .. }
-        | Op::ReducePrecision { .. }
-        | Op::RngBitGenerator { .. } => Cost::High,
-        Op::Parameter(_)
-        | Op::While { .. }
-        | Op::If { .. }
-        | Op::Case { .. }
-        | Op::OptimizationBarrier
-        | Op::Composite { .. } => Cost::Fixed,
+        _ => Cost::High,
     }
 }
 

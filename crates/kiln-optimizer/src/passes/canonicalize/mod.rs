@@ -43,41 +43,7 @@ fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
         Op::Reshape(_) => shape::reshape(rw, x[0], &node.types[0]),
         Op::Transpose(permutation) => shape::transpose(rw, x[0], permutation),
         Op::BroadcastInDim { shape, dims } => shape::broadcast(rw, x[0], shape, dims),
-        // Slices, concatenations and the like: pass `data_movement`. The others have one form, or passes of their own.
-        Op::Reverse(_)
-        | Op::Slice { .. }
-        | Op::DynamicSlice { .. }
-        | Op::DynamicUpdateSlice
-        | Op::Concatenate(_)
-        | Op::Pad { .. }
-        | Op::Parameter(_)
-        | Op::Clamp
-        | Op::DotGeneral(_)
-        | Op::Reduce { .. }
-        | Op::ArgReduce { .. }
-        | Op::Convolution(_)
-        | Op::ReduceWindow { .. }
-        | Op::SelectAndScatter { .. }
-        | Op::Gather(_)
-        | Op::Scatter { .. }
-        | Op::Complex
-        | Op::Real
-        | Op::Imag
-        | Op::ReducePrecision { .. }
-        | Op::GenericReduce { .. }
-        | Op::GenericReduceWindow { .. }
-        | Op::GenericSelectAndScatter { .. }
-        | Op::GenericScatter { .. }
-        | Op::Sort { .. }
-        | Op::Fft { .. }
-        | Op::Cholesky { .. }
-        | Op::TriangularSolve { .. }
-        | Op::While { .. }
-        | Op::If { .. }
-        | Op::Case { .. }
-        | Op::RngBitGenerator { .. }
-        | Op::OptimizationBarrier
-        | Op::Composite { .. } => None,
+        _ => None,
     }
 }
 

@@ -24,43 +24,6 @@ fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
         Op::Pad { .. } => pad::pad(rw, x[0], x[1], &pad::Padding::of(&node.op)?, ty),
         Op::Gather(dims) => indexed::gather(rw, x[0], x[1], dims, ty),
         Op::Scatter { .. } => indexed::scatter(rw, x),
-        Op::Parameter(_)
-        | Op::Constant(_)
-        | Op::Iota { .. }
-        | Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Compare(_)
-        | Op::Select
-        | Op::Clamp
-        | Op::Convert(_)
-        | Op::BitcastConvert(_)
-        | Op::GetDimensionSize(_)
-        | Op::BroadcastInDim { .. }
-        | Op::Reshape(_)
-        | Op::Transpose(_)
-        | Op::DotGeneral(_)
-        | Op::Reduce { .. }
-        | Op::ArgReduce { .. }
-        | Op::Convolution(_)
-        | Op::ReduceWindow { .. }
-        | Op::SelectAndScatter { .. }
-        | Op::Complex
-        | Op::Real
-        | Op::Imag
-        | Op::ReducePrecision { .. }
-        | Op::GenericReduce { .. }
-        | Op::GenericReduceWindow { .. }
-        | Op::GenericSelectAndScatter { .. }
-        | Op::GenericScatter { .. }
-        | Op::Sort { .. }
-        | Op::Fft { .. }
-        | Op::Cholesky { .. }
-        | Op::TriangularSolve { .. }
-        | Op::While { .. }
-        | Op::If { .. }
-        | Op::Case { .. }
-        | Op::RngBitGenerator { .. }
-        | Op::OptimizationBarrier
-        | Op::Composite { .. } => None,
+        _ => None,
     }
 }

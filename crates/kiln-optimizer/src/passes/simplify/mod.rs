@@ -35,46 +35,6 @@ fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
         Op::Compare(direction) => select::compare(rw, *direction, x[0], x[1], ty),
         Op::Select => select::select(rw, x[0], x[1], x[2]),
         Op::Clamp => select::clamp(rw, x[0], x[1], x[2], ty),
-        Op::Parameter(_)
-        | Op::Constant(_)
-        | Op::Iota { .. }
-        | Op::Convert(_)
-        | Op::BitcastConvert(_)
-        | Op::GetDimensionSize(_)
-        | Op::BroadcastInDim { .. }
-        | Op::Reshape(_)
-        | Op::Transpose(_)
-        | Op::Reverse(_)
-        | Op::Slice { .. }
-        | Op::DynamicSlice { .. }
-        | Op::DynamicUpdateSlice
-        | Op::Concatenate(_)
-        | Op::Pad { .. }
-        | Op::DotGeneral(_)
-        | Op::Reduce { .. }
-        | Op::ArgReduce { .. }
-        | Op::Convolution(_)
-        | Op::ReduceWindow { .. }
-        | Op::SelectAndScatter { .. }
-        | Op::Gather(_)
-        | Op::Scatter { .. }
-        | Op::Complex
-        | Op::Real
-        | Op::Imag
-        | Op::ReducePrecision { .. }
-        | Op::GenericReduce { .. }
-        | Op::GenericReduceWindow { .. }
-        | Op::GenericSelectAndScatter { .. }
-        | Op::GenericScatter { .. }
-        | Op::Sort { .. }
-        | Op::Fft { .. }
-        | Op::Cholesky { .. }
-        | Op::TriangularSolve { .. }
-        | Op::While { .. }
-        | Op::If { .. }
-        | Op::Case { .. }
-        | Op::RngBitGenerator { .. }
-        | Op::OptimizationBarrier
-        | Op::Composite { .. } => None,
+        _ => None,
     }
 }

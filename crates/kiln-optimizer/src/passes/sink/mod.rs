@@ -9,7 +9,6 @@ mod reshape;
 
 use crate::options::Level;
 use crate::pass::Pass;
-use crate::passes::fold::is_elementwise;
 use crate::rewrite::{Rewriter, Sizes, inverse, is_ascending, numel};
 use kiln_ir::op::Axes;
 use kiln_ir::{Node, Op, Shape, Value};
@@ -23,7 +22,7 @@ pub(crate) const PASS: Pass = Pass::of_rules("sink", rule);
 
 fn rule(rw: &mut Rewriter, node: &Node) -> Option<Value> {
     match &node.op {
-        op if is_elementwise(op) && node.types[0].rank() > 0 => {
+        op if op.is_elementwise() && node.types[0].rank() > 0 => {
             broadcasts(rw, node).or_else(|| reshape::elementwise(rw, node)).or_else(|| transposes(rw, node))
         }
         Op::Reduce { axes, .. } => reduce(rw, node, axes),
