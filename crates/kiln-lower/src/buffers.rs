@@ -1,11 +1,11 @@
 //! The buffers of a program under construction, and their final places.
 
-use crate::constants::ConstantPool;
+use crate::constants::{ConstantPool, Place};
 use crate::kernels::KernelTable;
 use crate::{LowerOptions, Lowered};
 use kiln_ir::{DType, Tensor, TensorType};
 use kiln_plan::arena::{self as plan, Interval};
-use kiln_program::{Blob, BoundSignature, Buffer, BufferId, CallInfo, Program, Slot, Step};
+use kiln_program::{BoundSignature, Buffer, BufferId, CallInfo, Program, Slot, Step};
 use std::collections::HashMap;
 
 /// Alignment in the arena: a cache line.
@@ -18,7 +18,7 @@ pub(crate) struct Buffers<'o> {
     pub(crate) calls: Vec<CallInfo>,
     buffers: Vec<Buffer>,
     constants: ConstantPool,
-    constant_buffers: HashMap<u64, BufferId>,
+    constant_buffers: HashMap<Place, BufferId>,
 }
 
 impl<'o> Buffers<'o> {
@@ -51,15 +51,15 @@ impl<'o> Buffers<'o> {
 
     /// The buffer of a literal.
     pub(crate) fn constant(&mut self, name: &str, value: &Tensor) -> BufferId {
-        let offset = self.constants.place(value);
-        if let Some(&id) = self.constant_buffers.get(&offset)
+        let place = self.constants.place(value);
+        if let Some(&id) = self.constant_buffers.get(&place)
             && self.get(id).dtype == value.dtype()
             && self.get(id).bytes == value.bytes().len() as u64
         {
             return id;
         }
-        let id = self.add(name, value.dtype(), value.bytes().len() as u64, Slot::Constants, offset);
-        self.constant_buffers.insert(offset, id);
+        let id = self.add(name, value.dtype(), value.bytes().len() as u64, Slot::Constants(place.0), place.1);
+        self.constant_buffers.insert(place, id);
         id
     }
 
@@ -90,7 +90,7 @@ impl<'o> Buffers<'o> {
         for (&i, &offset) in arena.iter().zip(&assignment.offsets) {
             self.buffers[i].offset = offset;
         }
-        let constants = Blob::from(&self.constants.into_bytes()[..]);
+        let constants = self.constants.into_blocks();
         let program = Program {
             name,
             signature,
@@ -98,7 +98,7 @@ impl<'o> Buffers<'o> {
             steps,
             kernels: self.kernels.infos,
             calls: self.calls,
-            constant_bytes: constants.len() as u64,
+            constants: constants.iter().map(|block| block.len() as u64).collect(),
             arena_bytes: assignment.total,
             lower_bound_bytes: assignment.lower_bound,
         };
