@@ -5,6 +5,11 @@ use kiln::prelude::*;
 use kiln::runtime::ArtifactError;
 use std::process::Command;
 
+/// What every test says of the file that it wrote.
+pub fn trusted() -> LoadOptions {
+    LoadOptions::new(Trust::RunsItsCode)
+}
+
 fn export(exe: &Executable, name: &str) -> TempFile {
     let file = TempFile::new(name);
     exe.export(file.path()).expect("written");
@@ -34,10 +39,10 @@ fn loaded_gives_the_same_bits() {
     exe.prepare(&[("batch", 1)]).expect("compiles");
     exe.prepare(&[("batch", 17)]).expect("compiles");
     let file = export(&exe, "predictor.kiln");
-    let loaded = Executable::load(file.path()).expect("loads");
+    let loaded = Executable::load(file.path(), Trust::RunsItsCode).expect("loads");
     assert_eq!((loaded.name(), loaded.memory().len()), ("predictor", 3));
     assert_eq!(loaded.signature().inputs[0].shape, exe.signature().inputs[0].shape);
-    let threaded = Executable::load_with_threads(file.path(), 3).expect("loads");
+    let threaded = Executable::load_with(file.path(), &trusted().threads(3)).expect("loads");
     for n in [1, 3, 17] {
         let x = floats(n as u64, &[n, 1, 8, 8]);
         let expected = bits(exe.run(&[("x", &x)]).expect("runs"));
@@ -90,13 +95,13 @@ fn trained_values_travel() {
 
     let file = TempFile::new("trained.kiln");
     predicting.export_with(&session, file.path()).expect("written");
-    let loaded = Executable::load(file.path()).expect("loads");
+    let loaded = Executable::load(file.path(), Trust::RunsItsCode).expect("loads");
     assert!(bits(loaded.run(&[("x", &x)]).expect("runs")) == expected);
     assert!(elsewhere(&file, 1, &[("x", &x)]) == expected.concat());
 
     let file = TempFile::new("trainer.kiln");
     session.export(file.path()).expect("written");
-    let mut loaded = Executable::load(file.path()).expect("loads").session().expect("a session");
+    let mut loaded = Executable::load(file.path(), Trust::RunsItsCode).expect("loads").session().expect("a session");
     let there = elsewhere(&file, 1, &[("x", &x), ("y", &y)]);
     let here = step(&mut session);
     assert!(step(&mut loaded) == here && there == here.concat(), "training goes on to the same bits");
@@ -154,7 +159,7 @@ fn checkpoints_that_do_not_fit_change_nothing() {
 }
 
 fn artifact_error(bytes: &[u8]) -> ArtifactError {
-    match Executable::from_bytes(bytes, 1) {
+    match Executable::from_bytes(bytes, &trusted()) {
         Err(RunError::Artifact(e)) => e,
         Err(e) => panic!("another error: {e}"),
         Ok(_) => panic!("it was read"),
@@ -165,31 +170,33 @@ fn artifact_error(bytes: &[u8]) -> ArtifactError {
 fn wrong_files_are_named_errors() {
     let exe = Compiler::cpu().threads(1).compile(&trainer(2)).expect("compiles");
     let valid = export(&exe, "valid.kiln").bytes();
-    assert!(Executable::from_bytes(&valid, 1).is_ok());
+    assert!(Executable::from_bytes(&valid, &trusted()).is_ok());
 
     for len in [0, 1, 7] {
         assert_eq!(artifact_error(&valid[..len]), ArtifactError::NotAnArtifact);
     }
     let step = valid.len() / 97;
-    for len in (8..valid.len()).step_by(step).chain([31, 32, 33, valid.len() - 1]) {
+    for len in (8..valid.len()).step_by(step).chain([63, 64, 65, valid.len() - 1]) {
         let error = artifact_error(&valid[..len]);
         assert!(matches!(error, ArtifactError::Length { .. }), "cut at {len}: {error}");
     }
     let longer = [&valid[..], b"\0"].concat();
     assert!(matches!(artifact_error(&longer), ArtifactError::Length { .. }));
-    for at in (32..valid.len()).step_by(step) {
+    let whole = trusted().verify_all();
+    for at in (64..valid.len()).step_by(step) {
         let mut altered = valid.clone();
         altered[at] ^= 0x10;
-        assert_eq!(artifact_error(&altered), ArtifactError::Checksum, "byte {at}");
+        let Err(RunError::Artifact(error)) = Executable::from_bytes(&altered, &whole) else { panic!("byte {at}") };
+        assert!(matches!(error, ArtifactError::Checksum { .. } | ArtifactError::Invalid { .. }), "byte {at}: {error}");
     }
     let mut newer = valid.clone();
     newer[8] += 1;
-    assert!(matches!(artifact_error(&newer), ArtifactError::Version { found: 2, supported: 1 }));
+    assert!(matches!(artifact_error(&newer), ArtifactError::Version { found: 3, supported: 2 }));
     assert_eq!(
         artifact_error(b"\x7FELF, or any other file of more than thirty-two bytes"),
         ArtifactError::NotAnArtifact
     );
-    assert!(matches!(Executable::load("/nowhere/at/all.kiln"), Err(RunError::Io { .. })));
+    assert!(matches!(Executable::load("/nowhere/at/all.kiln", Trust::RunsItsCode), Err(RunError::Io { .. })));
 }
 
 /// The text of the error, since it has to say what to do.
@@ -205,7 +212,7 @@ fn another_target_is_refused() {
     let error = artifact_error(&other);
     assert!(matches!(error, ArtifactError::Target { .. }), "{error}");
     let text = error.to_string();
-    assert!(text.contains("was compiled for z") && text.contains(std::env::consts::ARCH), "{text}");
+    assert!(text.contains("was compiled for cpu z") && text.contains(std::env::consts::ARCH), "{text}");
 }
 
 /// An executable checks feeds and variables once, against its own signature: a program with another one is refused.

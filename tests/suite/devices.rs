@@ -24,7 +24,7 @@ fn an_executable_of_several_targets_runs_by_the_best() {
     let alone = sizes(Compiler::cpu()).compile(&predictor()).expect("compiles");
     let file = TempFile::new("fat.kiln");
     fat.export(file.path()).expect("written");
-    let loaded = Executable::load(file.path()).expect("loads");
+    let loaded = Executable::load(file.path(), Trust::RunsItsCode).expect("loads");
     for exe in [&fat, &loaded] {
         let programs = exe.programs();
         assert_eq!(programs.len(), 2);
@@ -47,11 +47,11 @@ fn code_for_another_machine_is_for_export() {
     let feeds = (floats(1, &[2, 1, 8, 8]), labels(2, &[2], 10));
     let run = |exe: &Executable| exe.session()?.run(&[("x", &feeds.0), ("y", &feeds.1)]).map(drop);
     match everything.lacks() {
-        None => run(&exe).and_then(|()| run(&Executable::load(file.path())?)).expect("runs"),
+        None => run(&exe).and_then(|()| run(&Executable::load(file.path(), Trust::RunsItsCode)?)).expect("runs"),
         Some(lacks) => {
             let error = run(&exe).expect_err("it lacks features");
             assert!(matches!(&error, RunError::Device(DeviceError::Target(t)) if t[0].1 == lacks), "{error}");
-            let error = Executable::load(file.path()).expect_err("it lacks features");
+            let error = Executable::load(file.path(), Trust::RunsItsCode).expect_err("it lacks features");
             assert!(matches!(&error, RunError::Artifact(ArtifactError::Target { .. })), "{error}");
         }
     }

@@ -272,7 +272,7 @@ fn plan(program: &Program, code: u64) -> String {
          {:>12} bytes of constants\n  {:>12} bytes of variables\n  {:>12} bytes of inputs\n  {:>12} bytes of outputs\n  {code:>12} bytes of code\n\n{}\n{}",
         program.arena_bytes,
         program.lower_bound_bytes,
-        program.constant_bytes,
+        program.constants.iter().sum::<u64>(),
         variables,
         bytes(&s.inputs),
         bytes(&s.outputs),

@@ -3,6 +3,7 @@
 use crate::failure::{Done, Failure};
 use kiln::ir::OutputKind;
 use kiln::prelude::*;
+use kiln::runtime::{LoadOptions, Trust};
 use kiln_stablehlo::{Module, Program};
 use std::path::Path;
 
@@ -59,5 +60,6 @@ pub fn without_checks(program: &mut Program) {
 /// # Errors
 /// When it is none, damaged, or for another machine.
 pub fn load_artifact(file: &Path, threads: usize) -> Done<Executable> {
-    Executable::load_with_threads(file, threads).map_err(|e| Failure::Input(format!("{}: {e}", file.display())))
+    Executable::load_with(file, &LoadOptions::new(Trust::RunsItsCode).threads(threads))
+        .map_err(|e| Failure::Input(format!("{}: {e}", file.display())))
 }

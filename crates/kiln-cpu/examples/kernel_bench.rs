@@ -142,7 +142,7 @@ fn entry_time(steps: usize, options: &CpuOptions) -> f64 {
         steps: (0..steps).map(launch).collect(),
         kernels: vec![info],
         calls: vec![],
-        constant_bytes: 0,
+        constants: vec![],
         arena_bytes: 4096,
         lower_bound_bytes: 0,
     };

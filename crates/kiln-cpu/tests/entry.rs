@@ -84,7 +84,7 @@ impl Fixture {
             steps: vec![],
             kernels: vec![],
             calls: vec![],
-            constant_bytes: 0,
+            constants: vec![],
             arena_bytes: 64 + 2 * stride,
             lower_bound_bytes: 0,
         };

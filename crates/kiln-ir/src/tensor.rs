@@ -369,6 +369,12 @@ impl Tensor {
     }
 }
 
+impl Storage for Tensor {
+    fn bytes(&self) -> &[u8] {
+        self.storage.bytes()
+    }
+}
+
 /// Equal dtype, shape and bits (so NaN equals NaN of the same bits, and -0.0 differs from 0.0).
 impl PartialEq for Tensor {
     fn eq(&self, o: &Tensor) -> bool {

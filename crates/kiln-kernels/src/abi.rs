@@ -38,8 +38,8 @@ pub unsafe trait HostCode: Send + Sync {
 #[repr(C)]
 #[derive(Debug)]
 pub struct RunContext {
-    /// Slot base pointers: slot 0 is the arena, 1 the constants, then inputs, outputs and variables as the program
-    /// says.
+    /// Slot base pointers: slot 0 is the arena, then the blocks of constants, inputs, outputs and variables as the
+    /// program says.
     pub buffers: *const *mut u8,
     /// Table of generated kernels.
     pub kernels: *const KernelFn,

@@ -1,11 +1,11 @@
 //! A program under construction: buffers, constants, kernels and calls, and at the end their places.
 
 use crate::Lowered;
-use crate::constants::ConstantPool;
+use crate::constants::{ConstantPool, Place};
 use crate::kernels::KernelTable;
 use kiln_ir::{DType, Tensor, TensorType};
 use kiln_plan::{MachineModel, arena};
-use kiln_program::{Blob, BoundSignature, Buffer, BufferId, CallInfo, Program, Slot, Step};
+use kiln_program::{BoundSignature, Buffer, BufferId, CallInfo, Program, Slot, Step};
 use std::collections::HashMap;
 
 /// Everything that the regions of one function share.
@@ -15,7 +15,7 @@ pub(crate) struct ProgramBuilder<'m> {
     pub(crate) calls: Vec<CallInfo>,
     buffers: Vec<Buffer>,
     constants: ConstantPool,
-    constant_buffers: HashMap<u64, BufferId>,
+    constant_buffers: HashMap<Place, BufferId>,
 }
 
 impl<'m> ProgramBuilder<'m> {
@@ -48,15 +48,15 @@ impl<'m> ProgramBuilder<'m> {
 
     /// The buffer of a literal.
     pub(crate) fn constant(&mut self, name: &str, value: &Tensor) -> BufferId {
-        let offset = self.constants.place(value);
-        if let Some(&id) = self.constant_buffers.get(&offset)
+        let place = self.constants.place(value);
+        if let Some(&id) = self.constant_buffers.get(&place)
             && self.get(id).dtype == value.dtype()
             && self.get(id).bytes == value.bytes().len() as u64
         {
             return id;
         }
-        let id = self.add(name, value.dtype(), value.bytes().len() as u64, Slot::Constants, offset);
-        self.constant_buffers.insert(offset, id);
+        let id = self.add(name, value.dtype(), value.bytes().len() as u64, Slot::Constants(place.0), place.1);
+        self.constant_buffers.insert(place, id);
         id
     }
 
@@ -74,7 +74,7 @@ impl<'m> ProgramBuilder<'m> {
     /// Computes lifetimes, places the arena's buffers and puts the program together.
     pub(crate) fn finish(mut self, name: String, signature: BoundSignature, steps: Vec<Step>) -> Lowered {
         let arena = arena::place(&mut self.buffers, &steps, self.machine.arena_align);
-        let constants = Blob::from(&self.constants.into_bytes()[..]);
+        let constants = self.constants.into_blocks();
         let program = Program {
             name,
             signature,
@@ -82,7 +82,7 @@ impl<'m> ProgramBuilder<'m> {
             steps,
             kernels: self.kernels.infos,
             calls: self.calls,
-            constant_bytes: constants.len() as u64,
+            constants: constants.iter().map(|block| block.len() as u64).collect(),
             arena_bytes: arena.total,
             lower_bound_bytes: arena.lower_bound,
         };

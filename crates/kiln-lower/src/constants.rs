@@ -1,6 +1,7 @@
-//! The constants slot of a program: literals, each stored once.
+//! The constants of a program: literals, each stored once.
 
 use kiln_ir::{DType, Tensor};
+use kiln_program::Blob;
 use std::collections::HashMap;
 
 /// Alignment of every literal.
@@ -12,12 +13,20 @@ const SAMPLES: usize = 16;
 /// What equal literals have in common; others rarely.
 type Key = (DType, usize, [u64; SAMPLES]);
 
-/// Literals laid out one after the other; equal ones share their place.
+/// Bytes of literals that get a block of their own: programs for other sizes and targets have them too, and an artifact holds
+/// equal blocks once.
+const LARGE: usize = 1024;
+
+/// Where a literal lies: its block, and the offset in it.
+pub(crate) type Place = (u32, u64);
+
+/// Literals in blocks: the first has the small ones one after the other. Equal ones share their place.
 #[derive(Default)]
 pub(crate) struct ConstantPool {
-    bytes: Vec<u8>,
-    /// Literals with their offsets. Only looked up, never iterated.
-    places: HashMap<Key, Vec<(Tensor, u64)>>,
+    small: Vec<u8>,
+    large: Vec<Tensor>,
+    /// Literals with their places. Only looked up, never iterated.
+    places: HashMap<Key, Vec<(Tensor, Place)>>,
 }
 
 fn key(value: &Tensor) -> Key {
@@ -34,22 +43,31 @@ fn key(value: &Tensor) -> Key {
 }
 
 impl ConstantPool {
-    /// The offset of a literal's bytes.
-    pub(crate) fn place(&mut self, value: &Tensor) -> u64 {
+    /// The place of a literal's bytes.
+    pub(crate) fn place(&mut self, value: &Tensor) -> Place {
         let known = self.places.entry(key(value)).or_default();
-        if let Some((_, offset)) = known.iter().find(|(t, _)| t == value) {
-            return *offset;
+        if let Some((_, place)) = known.iter().find(|(t, _)| t == value) {
+            return *place;
         }
-        self.bytes.resize(self.bytes.len().next_multiple_of(ALIGN), 0);
-        let offset = self.bytes.len() as u64;
-        self.bytes.extend_from_slice(value.bytes());
-        known.push((value.clone(), offset));
-        offset
+        let place = if value.bytes().len() >= LARGE {
+            self.large.push(value.clone());
+            (self.large.len() as u32, 0)
+        } else {
+            self.small.resize(self.small.len().next_multiple_of(ALIGN), 0);
+            let offset = self.small.len() as u64;
+            self.small.extend_from_slice(value.bytes());
+            (0, offset)
+        };
+        known.push((value.clone(), place));
+        place
     }
 
-    /// The contents of the slot.
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
+    /// The contents of the blocks.
+    pub(crate) fn into_blocks(self) -> Vec<Blob> {
+        if self.small.is_empty() && self.large.is_empty() {
+            return Vec::new();
+        }
+        std::iter::once(Blob::from(&self.small[..])).chain(self.large.iter().map(Blob::of)).collect()
     }
 }
 
@@ -67,9 +85,12 @@ mod tests {
         large[5] = -1;
         let c = of(large);
         assert_eq!(key(&a), key(&c));
-        let offsets: Vec<u64> = [&a, &b, &c, &a, &b, &c, &empty, &empty].map(|t| pool.place(t)).into();
-        assert_eq!(offsets, [0, 4032, 4096, 0, 4032, 4096, 8128, 8128]);
-        let bytes = pool.into_bytes();
-        assert!(bytes[..4000] == *a.bytes() && bytes[4096..8096] == *c.bytes() && bytes.len() == 8128);
+        let places: Vec<Place> = [&a, &b, &c, &a, &b, &c, &empty, &empty].map(|t| pool.place(t)).into();
+        assert_eq!(places, [(1, 0), (0, 0), (2, 0), (1, 0), (0, 0), (2, 0), (0, 64), (0, 64)]);
+        let blocks = pool.into_blocks();
+        assert!(blocks.iter().all(|b| b.as_ptr().align_offset(ALIGN) == 0));
+        let bytes: Vec<&[u8]> = blocks.iter().map(|b| &**b).collect();
+        assert!(bytes[0].len() == 64 && bytes[0][..4] == *b.bytes() && bytes[1..] == [a.bytes(), c.bytes()]);
+        assert!(ConstantPool::default().into_blocks().is_empty());
     }
 }

@@ -22,8 +22,8 @@ use kiln_program::{Blob, Program, Signature, Slot};
 pub struct Lowered {
     /// Steps, buffers, signature.
     pub program: Program,
-    /// Contents of the program's constants slot.
-    pub constants: Blob,
+    /// Contents of the program's blocks of constants.
+    pub constants: Vec<Blob>,
     /// The kernels, in the order of `program.kernels`.
     pub kernels: Vec<Verified<Kernel>>,
     /// For each kernel the operators that it computes, in the order of the graph. (Equal kernels are one; it is listed with the

@@ -30,7 +30,8 @@ fn run(lowered: &Lowered, inputs: &[Tensor]) -> Vec<Tensor> {
     let program = &lowered.program;
     program.check().expect("a valid program");
     program.calls.iter().try_for_each(check_call).expect("the kernels' sizes");
-    let mut slots = vec![memory(&[], program.arena_bytes as usize), memory(&lowered.constants, 0)];
+    let mut slots = vec![memory(&[], program.arena_bytes as usize)];
+    slots.extend(lowered.constants.iter().map(|block| memory(block, 0)));
     slots.extend(inputs.iter().map(|t| memory(t.bytes(), 0)));
     let size = |port: &kiln_program::BoundPort| port.shape.iter().product::<usize>() * port.dtype.size();
     slots.extend(program.signature.outputs.iter().map(|port| memory(&[], size(port))));
@@ -121,8 +122,8 @@ fn tables_are_constants_that_calls_share() {
         |_, t| t,
     );
     let Call::Fft(params) = &program.calls[0].call else { panic!("not a transform") };
-    assert_eq!(program.constant_bytes, params.table_bytes() as u64);
-    let tables = program.buffers.iter().filter(|buffer| buffer.slot == Slot::Constants);
+    assert_eq!(program.constants.iter().sum::<u64>(), params.table_bytes() as u64);
+    let tables = program.buffers.iter().filter(|buffer| matches!(buffer.slot, Slot::Constants(_)));
     assert_eq!(tables.count(), 1, "{program}");
 }
 

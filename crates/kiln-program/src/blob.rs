@@ -1,5 +1,6 @@
 //! Shared bytes: literals, machine code, weights.
 
+use kiln_ir::Tensor;
 use kiln_ir::tensor::{AlignedBytes, Storage};
 use std::fmt;
 use std::ops::Deref;
@@ -13,6 +14,14 @@ impl Blob {
     /// Bytes that something keeps.
     pub fn new(storage: Arc<dyn Storage>) -> Blob {
         Blob(storage)
+    }
+
+    /// The bytes of a tensor, without a copy where they begin at a multiple of 64.
+    pub fn of(value: &Tensor) -> Blob {
+        match value.bytes().as_ptr().align_offset(64) {
+            0 => Blob(Arc::new(value.clone())),
+            _ => Blob::from(value.bytes()),
+        }
     }
 }
 

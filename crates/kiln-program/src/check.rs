@@ -48,7 +48,7 @@ impl Program {
         let port = |list: &[BoundPort], i: u32| list.get(i as usize).map(port_bytes);
         let known = match slot {
             Slot::Arena => Some(Ok(self.arena_bytes)),
-            Slot::Constants => Some(Ok(self.constant_bytes)),
+            Slot::Constants(i) => self.constants.get(i as usize).map(|&bytes| Ok(bytes)),
             Slot::Input(i) => port(&s.inputs, i),
             Slot::Output(i) => port(&s.outputs, i),
             Slot::Variable(i) => s.variables.get(i as usize).map(|v| tensor_bytes(&v.name, v.dtype, &v.shape)),
@@ -169,7 +169,7 @@ mod tests {
                 flops: 0,
             }],
             calls: vec![],
-            constant_bytes: 0,
+            constants: vec![],
             arena_bytes: 128,
             lower_bound_bytes: 128,
         }

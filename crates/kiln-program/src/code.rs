@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct CompiledProgram {
     /// What runs.
     pub program: Program,
-    /// Contents of the constants slot.
-    pub constants: Blob,
+    /// Contents of the blocks of constants, each beginning at a multiple of 64.
+    pub constants: Vec<Blob>,
     /// The code of the kernels (and of what ties them together, where the target wants that).
     pub code: Code,
 }
@@ -22,9 +22,10 @@ impl CompiledProgram {
     /// The first thing found wrong.
     pub fn check(&self) -> Result<(), crate::InvalidProgram> {
         self.program.check()?;
-        let (found, expected) = (self.constants.len() as u64, self.program.constant_bytes);
-        if found != expected {
-            return Err(crate::InvalidProgram(format!("{found} bytes of constants instead of {expected}")));
+        let (found, expected) = (self.constants.iter().map(|c| c.len() as u64), &self.program.constants);
+        if !found.clone().eq(expected.iter().copied()) {
+            let found: Vec<u64> = found.collect();
+            return Err(crate::InvalidProgram(format!("constants of {found:?} bytes instead of {expected:?}")));
         }
         self.code.check(&self.program).map_err(crate::InvalidProgram)
     }

@@ -19,8 +19,9 @@ pub struct Program {
     pub kernels: Vec<KernelInfo>,
     /// Call sites; index = `Step::Call::call`.
     pub calls: Vec<CallInfo>,
-    /// Bytes of the constants slot; their contents stand beside the program ([`crate::CompiledProgram`]).
-    pub constant_bytes: u64,
+    /// Bytes of each block of constants: small literals together, large ones each by itself, so that programs can share them.
+    /// Their contents stand beside the program ([`crate::CompiledProgram`]).
+    pub constants: Vec<u64>,
     /// Bytes of the arena slot.
     pub arena_bytes: u64,
     /// The liveness lower bound of the arena: the largest sum of bytes live at one step.
@@ -53,8 +54,8 @@ pub struct Buffer {
 pub enum Slot {
     /// The planned arena of one run.
     Arena,
-    /// The program's constants.
-    Constants,
+    /// One of the program's blocks of constants.
+    Constants(u32),
     /// The caller's feed.
     Input(u32),
     /// The caller's fetch.
@@ -81,19 +82,22 @@ pub struct KernelInfo {
 }
 
 impl Program {
-    /// Number of slots: arena, constants, inputs, outputs, variables.
+    /// Number of slots: arena, blocks of constants, inputs, outputs, variables.
     pub fn slot_count(&self) -> usize {
-        2 + self.signature.inputs.len() + self.signature.outputs.len() + self.signature.variables.len()
+        1 + self.constants.len()
+            + self.signature.inputs.len()
+            + self.signature.outputs.len()
+            + self.signature.variables.len()
     }
     /// Position of a slot's base pointer in `RunContext::buffers`.
     pub fn slot_index(&self, slot: Slot) -> usize {
-        let (i, o) = (self.signature.inputs.len(), self.signature.outputs.len());
+        let (c, i, o) = (self.constants.len(), self.signature.inputs.len(), self.signature.outputs.len());
         match slot {
             Slot::Arena => 0,
-            Slot::Constants => 1,
-            Slot::Input(n) => 2 + n as usize,
-            Slot::Output(n) => 2 + i + n as usize,
-            Slot::Variable(n) => 2 + i + o + n as usize,
+            Slot::Constants(n) => 1 + n as usize,
+            Slot::Input(n) => 1 + c + n as usize,
+            Slot::Output(n) => 1 + c + i + n as usize,
+            Slot::Variable(n) => 1 + c + i + o + n as usize,
         }
     }
     /// The buffer of an id.

@@ -24,7 +24,9 @@ impl fmt::Display for Program {
         writeln!(
             f,
             "arena {} bytes (lower bound {}), constants {} bytes",
-            self.arena_bytes, self.lower_bound_bytes, self.constant_bytes
+            self.arena_bytes,
+            self.lower_bound_bytes,
+            self.constants.iter().sum::<u64>()
         )?;
         let mut number = 0;
         write_steps(f, self, &self.steps, 1, &mut number)
@@ -39,7 +41,7 @@ fn place(program: &Program, id: BufferId) -> String {
     let b = program.buffer(id);
     let slot = match b.slot {
         Slot::Arena => "arena".to_owned(),
-        Slot::Constants => "constants".to_owned(),
+        Slot::Constants(i) => format!("constants {i}"),
         Slot::Input(i) => format!("input {}", program.signature.inputs[i as usize].name),
         Slot::Output(i) => format!("output {}", program.signature.outputs[i as usize].name),
         Slot::Variable(i) => format!("variable {}", program.signature.variables[i as usize].name),

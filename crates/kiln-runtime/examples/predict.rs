@@ -5,7 +5,7 @@
 //! The file `digits.predictions` beside the artifact holds the test images and what the training process predicted for them: the
 //! artifact must give the same probabilities, to the bit.
 
-use kiln_runtime::{Executable, Port, Tensor};
+use kiln_runtime::{Executable, Port, Tensor, Trust};
 use std::error::Error;
 use std::path::Path;
 use std::process::ExitCode;
@@ -82,7 +82,7 @@ fn show(e: &Expected, found: &[i32], probs: &[f32], count: usize) {
 fn run() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("usage: predict ARTIFACT (such as target/digits.kiln)")?;
     let path = Path::new(&path);
-    let exe = Executable::load(path)?;
+    let exe = Executable::load(path, Trust::RunsItsCode)?;
     let signature = exe.signature();
     println!("{}: {} -> {}", exe.name(), list(&signature.inputs), list(&signature.outputs));
 

@@ -70,7 +70,8 @@ impl Session {
                 Ok((v.name.as_str(), view.map_err(file)?))
             })
             .collect::<Result<Vec<_>, RunError>>()?;
-        write_atomically(path, &safetensors::serialize(views, None).map_err(file)?)
+        let bytes = safetensors::serialize(views, None).map_err(file)?;
+        write_atomically(path, |out| out.write_all(&bytes))
     }
 
     /// Restores all variables from a safetensors file. Nothing changes unless everything fits.

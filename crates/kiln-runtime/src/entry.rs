@@ -139,7 +139,7 @@ impl ProgramReport {
         MemoryReport {
             arena: program.arena_bytes,
             lower_bound: program.lower_bound_bytes,
-            constants: constants.len() as u64,
+            constants: constants.iter().map(|block| block.len() as u64).sum(),
             variables: s.variables.iter().map(kiln_program::BoundVariable::bytes).sum(),
             inputs: s.inputs.iter().map(kiln_program::BoundPort::bytes).sum(),
             outputs: s.outputs.iter().map(kiln_program::BoundPort::bytes).sum(),

@@ -113,6 +113,8 @@ pub enum RunError {
         /// What is wrong.
         reason: String,
     },
+    /// A program and what it is to run with do not fit together.
+    Program(String),
     /// An artifact could not be read.
     Artifact(ArtifactError),
     /// Shapes of inputs that belong to two sets of sizes, so that a run could not choose.
@@ -177,6 +179,7 @@ impl fmt::Display for RunError {
             RunError::Tensor(e) => e.fmt(f),
             RunError::Io { path, source } => write!(f, "{path}: {source}"),
             RunError::File { path, reason } => write!(f, "{path}: {reason}"),
+            RunError::Program(e) => write!(f, "the program does not fit: {e}"),
             RunError::Artifact(e) => e.fmt(f),
             RunError::AmbiguousSizes { dims, other } => write!(
                 f,

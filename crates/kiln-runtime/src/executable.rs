@@ -6,6 +6,7 @@ use crate::error::{RunError, type_name};
 use crate::initialize::initial_value;
 use crate::outputs::Outputs;
 use crate::view::{TensorView, TensorViewMut};
+use kiln_artifact::Artifact;
 use kiln_ir::dim::DimEnv;
 use kiln_ir::{Tensor, TensorType};
 use kiln_program::{BoundSignature, Port, Signature};
@@ -26,6 +27,8 @@ struct Shared {
     entries: RwLock<Vec<Arc<Entry>>>,
     specialize: Option<Box<dyn Specialize>>,
     capacity: usize,
+    /// The file that the programs are from, if they are from one.
+    artifact: Option<Artifact>,
     /// Initial values of variables, for runs without a session; no run updates them.
     defaults: OnceLock<Defaults>,
 }
@@ -58,6 +61,11 @@ impl ExecutableBuilder {
     /// # Errors
     /// When programs do not agree with the signature, or shapes of inputs do not tell them apart.
     pub fn build(self) -> Result<Executable, RunError> {
+        self.build_from(None)
+    }
+
+    /// [`ExecutableBuilder::build`] of what a file holds.
+    pub(crate) fn build_from(self, artifact: Option<Artifact>) -> Result<Executable, RunError> {
         let output_names = self.signature.outputs.iter().map(|p| p.name.clone()).collect();
         let mut entries = Vec::with_capacity(self.programs.len());
         for program in self.programs {
@@ -71,6 +79,7 @@ impl ExecutableBuilder {
             entries: RwLock::new(entries),
             specialize: self.specialize,
             capacity: self.capacity.max(1),
+            artifact,
             defaults: OnceLock::new(),
         };
         Ok(Executable { shared: Arc::new(shared) })
@@ -179,6 +188,11 @@ impl Executable {
             .map(|(p, memory)| Tensor::from_storage(p.dtype, &p.shape, memory))
             .collect::<Result<Vec<_>, _>>()?;
         Ok(Outputs::new(self.shared.output_names.clone(), tensors))
+    }
+
+    /// The file that the executable was loaded from.
+    pub(crate) fn artifact(&self) -> Option<&Artifact> {
+        self.shared.artifact.as_ref()
     }
 
     pub(crate) fn device(&self) -> &Arc<dyn Device> {

@@ -6,8 +6,8 @@
 //! - [`Tensor`] and the borrowed [`TensorView`]/[`TensorViewMut`]: what goes in and out.
 //!
 //! ```no_run
-//! use kiln_runtime::{Executable, Tensor};
-//! let exe = Executable::load("model.kiln")?;
+//! use kiln_runtime::{Executable, Tensor, Trust};
+//! let exe = Executable::load("model.kiln", Trust::RunsItsCode)?;
 //! let x = Tensor::from_vec([1, 64], vec![0.0f32; 64])?;
 //! let out = exe.run(&[("x", &x)])?;
 //! println!("{:?}", out["probs"].as_slice::<f32>()?);
@@ -33,6 +33,7 @@ pub mod ndarray;
 #[cfg(feature = "npy")]
 pub mod npy;
 
+pub use artifact::{LoadOptions, Trust};
 pub use device::{Device, DeviceError};
 pub use entry::{MemoryReport, ProgramReport, Specialize, Specialized};
 pub use error::RunError;

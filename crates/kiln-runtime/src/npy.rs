@@ -141,7 +141,7 @@ pub fn read_npy(path: impl AsRef<Path>) -> Result<Tensor, RunError> {
 pub fn write_npy(path: impl AsRef<Path>, tensor: &Tensor) -> Result<(), RunError> {
     let path = path.as_ref();
     let bytes = encode(tensor).map_err(|e| file_error(path, e))?;
-    crate::file::write_atomically(path, &bytes)
+    crate::file::write_atomically(path, |out| out.write_all(&bytes))
 }
 
 /// Largest array of a `.npz` file, in bytes: a small file may unpack to a very large one.
@@ -183,7 +183,7 @@ pub fn write_npz(path: impl AsRef<Path>, arrays: &[(&str, &Tensor)]) -> Result<(
         zip.write_all(&bytes).map_err(io_error(path))?;
     }
     let bytes = zip.finish().map_err(|e| file_error(path, e))?.into_inner();
-    crate::file::write_atomically(path, &bytes)
+    crate::file::write_atomically(path, |out| out.write_all(&bytes))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@
 pub use kiln_ir as ir;
 pub use kiln_program as program;
 pub use kiln_runtime as runtime;
-pub use kiln_runtime::{Executable, Outputs, RunError, Session, TensorView, TensorViewMut};
+pub use kiln_runtime::{Executable, LoadOptions, Outputs, RunError, Session, TensorView, TensorViewMut, Trust};
 
 #[cfg(feature = "compiler")]
 mod compiler;
@@ -50,7 +50,7 @@ pub use {
 /// What most programs need: `use kiln::prelude::*`.
 pub mod prelude {
     pub use kiln_ir::{DType, Dim, Element, Shape, Tensor, TensorError, dims};
-    pub use kiln_runtime::{Executable, Outputs, RunError, Session, TensorView, TensorViewMut};
+    pub use kiln_runtime::{Executable, LoadOptions, Outputs, RunError, Session, TensorView, TensorViewMut, Trust};
 
     #[cfg(feature = "compiler")]
     pub use crate::{CompileError, Compiler};

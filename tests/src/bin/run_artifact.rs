@@ -1,7 +1,7 @@
 //! Runs an artifact in a process that holds no compiler: `run_artifact FILE THREADS OUT [NAME=DTYPE:SIZESxSIZES:FILE]...`
 //! reads the inputs' raw bytes, writes those of all outputs behind each other.
 
-use kiln_runtime::{DType, Executable, Tensor};
+use kiln_runtime::{DType, Executable, LoadOptions, Tensor, Trust};
 
 fn input(spec: &str) -> Result<(String, Tensor), Box<dyn std::error::Error>> {
     let (name, rest) = spec.split_once('=').ok_or("NAME=DTYPE:SIZES:FILE")?;
@@ -20,7 +20,7 @@ fn input(spec: &str) -> Result<(String, Tensor), Box<dyn std::error::Error>> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [file, threads, out, inputs @ ..] = args.as_slice() else { return Err("too few arguments".into()) };
-    let exe = Executable::load_with_threads(file, threads.parse()?)?;
+    let exe = Executable::load_with(file, &LoadOptions::new(Trust::RunsItsCode).threads(threads.parse()?))?;
     let inputs = inputs.iter().map(|s| input(s)).collect::<Result<Vec<_>, _>>()?;
     let feeds: Vec<(&str, &Tensor)> = inputs.iter().map(|(n, t)| (n.as_str(), t)).collect();
     // A session, so that training steps run as well.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// A loaded program.
 pub(super) struct HostProgram {
     code: Box<dyn HostCode>,
-    constants: Blob,
+    constants: Vec<Blob>,
     /// What `sites` points into.
     _calls: Box<[CallInfo]>,
     sites: Vec<LibraryCallSite>,
@@ -53,8 +53,11 @@ impl HostProgram {
         let arena =
             usize::try_from(program.arena_bytes).map_err(|_| DeviceError::Memory { bytes: program.arena_bytes })?;
         // Kernels rely on cache lines; a copy is made only of what lies elsewhere.
-        let aligned = compiled.constants.as_ptr().align_offset(64) == 0;
-        let constants = if aligned { compiled.constants.clone() } else { Blob::from(&compiled.constants[..]) };
+        let aligned = |block: &Blob| match block.as_ptr().align_offset(64) {
+            0 => block.clone(),
+            _ => Blob::from(&block[..]),
+        };
+        let constants = compiled.constants.iter().map(aligned).collect();
         let calls: Box<[CallInfo]> = program.calls.clone().into();
         let site = |c: &CallInfo| LibraryCallSite { function: c.call.function(), params: c.call.params_ptr() };
         let sites = calls.iter().map(site).collect();
@@ -74,7 +77,7 @@ impl LoadedProgram for HostProgram {
             let mut slots = SLOTS.take();
             slots.clear();
             slots.push(arena);
-            slots.push(self.constants.as_ptr().cast_mut());
+            slots.extend(self.constants.iter().map(|block| block.as_ptr().cast_mut()));
             slots.extend(inputs.iter().map(|v| v.bytes().as_ptr().cast_mut()));
             slots.extend(outputs.iter_mut().map(TensorViewMut::as_mut_ptr));
             slots.extend(variables.iter().map(|a| a.0));
