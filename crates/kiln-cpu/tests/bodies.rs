@@ -30,18 +30,19 @@ impl KernelEmitter for BodyEmitter {
     }
 }
 
-/// Kernels as the lowering makes them: those that its tests keep as text, and a softmax, a layer norm and others.
+/// Kernels as the lowering makes them, and a softmax, a layer norm and others of the file tests.
 fn kernels() -> Vec<Kernel> {
-    let folders = ["/../kiln-lower/tests/kernels", "/../kiln-gpu/tests/golden"];
-    let mut paths: Vec<_> = folders
-        .iter()
-        .flat_map(|f| std::fs::read_dir(format!("{}{f}", env!("CARGO_MANIFEST_DIR"))).expect("the kernels"))
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/filetests/files/emit");
+    let mut paths: Vec<_> = std::fs::read_dir(folder)
+        .expect("the kernels")
         .map(|e| e.expect("a file").path())
         .filter(|p| p.extension().is_some_and(|e| e == "kl"))
         .collect();
     paths.sort();
-    let text = |p| std::fs::read_to_string(p).expect("a text");
-    paths.iter().map(|p| kiln_loops::text::parse(&text(p)).unwrap_or_else(|e| panic!("{p:?}:{e}"))).collect()
+    let read = |p: std::path::PathBuf| (p.display().to_string(), std::fs::read_to_string(&p).expect("a text"));
+    let texts = kiln_testing::golden::lowered_kernels().into_iter().chain(paths.into_iter().map(read));
+    let parse = |(n, t): (String, String)| kiln_loops::text::parse(&t).unwrap_or_else(|e| panic!("{n}: {e}"));
+    texts.map(parse).collect()
 }
 
 fn with_bodies(options: &CpuOptions) -> Vec<Box<dyn KernelEmitter>> {
