@@ -69,7 +69,7 @@ impl Code {
     }
 }
 
-/// Position independent machine code without relocations: kernels call nothing, the entry function calls through the tables of
+/// Position independent machine code without relocations: it calls nothing outside of itself but through the tables of
 /// the run context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NativeCode {

@@ -2,7 +2,7 @@
 //!
 //! [`emitters`] lists them, the preferred first. A kernel is compiled by the first one that supports it. What stands before
 //! that one is then offered the kernel's straight-line vector loops, as kernels of their own
-//! ([`kiln_loops::analysis::bodies`]): the code of the whole kernel calls the code of these, inside of the same code object.
+//! ([`kiln_loops::analysis::bodies`]): the code of the whole kernel calls the code of these, inside of the same code.
 
 pub(crate) mod clif;
 
@@ -36,7 +36,7 @@ pub trait KernelEmitter: Sync {
 /// An emitter at work, with the memory that it reuses between kernels.
 pub trait Worker {
     /// Compiles a kernel that the emitter supports. `calls` are loops of it whose work other code does: the kernel may call
-    /// function `i` of the code object for `calls[i]` ([`MachineCode::calls`]), or keep the loop.
+    /// function `i` of those made for bodies for `calls[i]` ([`MachineCode::calls`]), or keep the loop.
     ///
     /// # Errors
     /// The kernel uses something that has no machine code, or the generator failed.
