@@ -116,6 +116,11 @@ impl Artifact {
         &self.entries
     }
 
+    /// The targets that there are programs for with these values of the named dimensions.
+    pub fn targets(&self, dims: &DimEnv) -> Vec<Target> {
+        self.entries.iter().filter(|e| e.dims == *dims).filter_map(|e| e.target.clone()).collect()
+    }
+
     /// Sizes of the blobs in bytes: values of variables, and constants.
     pub fn blobs(&self) -> Vec<u64> {
         self.sections.sizes(Kind::Blob).collect()

@@ -114,27 +114,30 @@ pub struct MemoryReport {
 
 /// A program of an executable, to look at.
 #[derive(Clone)]
-pub struct ProgramReport(pub(crate) Arc<Entry>);
+pub struct ProgramReport {
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) targets: Vec<Target>,
+}
 
 impl ProgramReport {
     /// Steps, buffers, kernels, of the target that runs here.
     pub fn program(&self) -> &Program {
-        &self.0.chosen().program
+        &self.entry.chosen().program
     }
 
     /// How long compiling took; zero when it came from a file.
     pub fn compile_time(&self) -> Duration {
-        self.0.compile_time
+        self.entry.compile_time
     }
 
     /// The targets that there is code for.
-    pub fn targets(&self) -> Vec<Target> {
-        self.0.variants.iter().map(|v| v.code.target()).collect()
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
     }
 
     /// The memory that a run needs.
     pub fn memory(&self) -> MemoryReport {
-        let CompiledProgram { program, constants, code } = self.0.chosen();
+        let CompiledProgram { program, constants, code } = self.entry.chosen();
         let s = &program.signature;
         MemoryReport {
             arena: program.arena_bytes,

@@ -109,7 +109,12 @@ impl Executable {
 
     /// The programs compiled so far, in the order of compiling.
     pub fn programs(&self) -> Vec<ProgramReport> {
-        self.entries().into_iter().map(ProgramReport).collect()
+        let targets = |entry: &Entry| match self.artifact() {
+            // Of a file, the programs for other machines stay there.
+            Some(file) => file.targets(&entry.signature().dims),
+            None => entry.variants.iter().map(|v| v.code.target()).collect(),
+        };
+        self.entries().into_iter().map(|entry| ProgramReport { targets: targets(&entry), entry }).collect()
     }
 
     /// Makes sure that there is a program for these values of the named dimensions.
