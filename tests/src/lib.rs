@@ -4,8 +4,8 @@ pub mod accuracy;
 pub mod compare;
 pub mod random;
 
-use kiln::lower::LowerOptions;
 use kiln::optimizer::OptimizeOptions;
+use kiln::plan::PlanOptions;
 use kiln::prelude::*;
 
 /// Operators of the graph of a seed.
@@ -21,10 +21,9 @@ pub fn check_seed(seed: u64) -> Result<(), String> {
     let case = random::generate(seed, size_of(seed));
     kiln::ir::verify::verify(&case.func).map_err(|e| format!("verifier: {e}"))?;
     let optimize = OptimizeOptions { level: [2, 2, 2, 1, 0][seed as usize % 5], ..OptimizeOptions::default() };
-    let mut lower = LowerOptions::default();
-    lower.fusion.enabled = !seed.is_multiple_of(7);
-    lower.schedule = !seed.is_multiple_of(11);
-    let compiler = Compiler::cpu().optimize(optimize).lower(lower).threads(1 + (seed % 2) as usize);
+    let (fuse, schedule) = (!seed.is_multiple_of(7), !seed.is_multiple_of(11));
+    let plan = PlanOptions { fuse, schedule, ..PlanOptions::default() };
+    let compiler = Compiler::cpu().optimize(optimize).plan(plan).threads(1 + (seed % 2) as usize);
     let exe = compiler.compile_func(case.func.clone()).map_err(|e| format!("compile: {e}"))?;
     let names: Vec<String> = case.func.inputs.iter().map(|i| i.name.clone()).collect();
     let feeds: Vec<(&str, &Tensor)> = names.iter().map(String::as_str).zip(&case.inputs).collect();

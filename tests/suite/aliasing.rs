@@ -4,8 +4,8 @@
 mod machine;
 
 use kiln::ir::{Func, InputKind, OutputKind};
-use kiln::lower::LowerOptions;
 use kiln::optimizer::OptimizeOptions;
+use kiln::plan::PlanOptions;
 use kiln::prelude::*;
 
 /// Runs in each session.
@@ -16,14 +16,13 @@ const MACHINES: u64 = 400;
 /// The compilers that every function is tried with.
 fn compilers() -> Vec<(&'static str, Compiler)> {
     let optimize = |level| OptimizeOptions { level, ..OptimizeOptions::default() };
-    let mut plain = LowerOptions::default();
-    plain.fusion.enabled = false;
-    let unscheduled = LowerOptions { schedule: false, ..LowerOptions::default() };
+    let plain = PlanOptions { fuse: false, ..PlanOptions::default() };
+    let unscheduled = PlanOptions { schedule: false, ..PlanOptions::default() };
     vec![
         ("default", Compiler::cpu().threads(1)),
         ("two threads, level 0", Compiler::cpu().optimize(optimize(0)).threads(2)),
-        ("no fusion, level 0", Compiler::cpu().optimize(optimize(0)).lower(plain).threads(1)),
-        ("no scheduling, level 1", Compiler::cpu().optimize(optimize(1)).lower(unscheduled).threads(1)),
+        ("no fusion, level 0", Compiler::cpu().optimize(optimize(0)).plan(plain).threads(1)),
+        ("no scheduling, level 1", Compiler::cpu().optimize(optimize(1)).plan(unscheduled).threads(1)),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! Random graphs give the same results whatever the optimizer may do.
 
-use kiln::lower::LowerOptions;
 use kiln::optimizer::{OptimizeOptions, PASSES};
+use kiln::plan::{FusionLimits, PlanOptions};
 use kiln::prelude::*;
 use kiln_tests::compare::compare;
 use kiln_tests::random::{Case, generate};
@@ -11,34 +11,33 @@ use kiln_tests::size_of;
 const SEEDS: std::ops::Range<u64> = 20_000..20_060;
 
 /// Every way: a name and its options.
-fn ways() -> Vec<(String, OptimizeOptions, LowerOptions)> {
+fn ways() -> Vec<(String, OptimizeOptions, PlanOptions)> {
     let base = OptimizeOptions { dump: None, ..OptimizeOptions::default() };
-    let (mut unfused, mut unscheduled) = (LowerOptions::default(), LowerOptions::default());
-    unfused.fusion.enabled = false;
-    unscheduled.schedule = false;
-    let mut small = LowerOptions::default();
-    (small.fusion.max_nodes, small.fusion.max_inputs) = (3, 3);
+    let unfused = PlanOptions { fuse: false, ..PlanOptions::default() };
+    let unscheduled = PlanOptions { schedule: false, ..PlanOptions::default() };
+    let limits = FusionLimits { max_nodes: 3, max_inputs: 3, ..kiln::cpu::machine().fusion };
+    let small = PlanOptions { limits: Some(limits), ..PlanOptions::default() };
     let mut ways = vec![
         ("no fusion".to_owned(), base.clone(), unfused),
         ("no scheduling".to_owned(), base.clone(), unscheduled),
         ("small kernels".to_owned(), base.clone(), small),
     ];
     for level in 0..=2 {
-        ways.push((format!("level {level}"), OptimizeOptions { level, ..base.clone() }, LowerOptions::default()));
+        ways.push((format!("level {level}"), OptimizeOptions { level, ..base.clone() }, PlanOptions::default()));
     }
     for pass in PASSES {
         let options = OptimizeOptions { disable: vec![pass.to_owned()], ..base.clone() };
-        ways.push((format!("without {pass}"), options, LowerOptions::default()));
+        ways.push((format!("without {pass}"), options, PlanOptions::default()));
     }
     for n in [1, 7] {
         let options = OptimizeOptions { stop_after_n_rewrites: Some(n), ..base.clone() };
-        ways.push((format!("{n} rewrites"), options, LowerOptions::default()));
+        ways.push((format!("{n} rewrites"), options, PlanOptions::default()));
     }
     ways
 }
 
-fn check(case: &Case, optimize: &OptimizeOptions, lower: &LowerOptions) -> Result<(), String> {
-    let compiler = Compiler::cpu().optimize(optimize.clone()).lower(lower.clone()).threads(1);
+fn check(case: &Case, optimize: &OptimizeOptions, plan: &PlanOptions) -> Result<(), String> {
+    let compiler = Compiler::cpu().optimize(optimize.clone()).plan(plan.clone()).threads(1);
     let exe = compiler.compile_func(case.func.clone()).map_err(|e| format!("compile: {e}"))?;
     let feeds: Vec<(&str, &Tensor)> = case.func.inputs.iter().map(|i| i.name.as_str()).zip(&case.inputs).collect();
     let found = exe.run(&feeds).map_err(|e| format!("run: {e}"))?.into_vec();
@@ -54,8 +53,8 @@ fn options_do_not_change_results() {
     let mut failures = Vec::new();
     for seed in SEEDS {
         let case = generate(seed, size_of(seed));
-        for (name, optimize, lower) in &ways {
-            if let Err(e) = check(&case, optimize, lower) {
+        for (name, optimize, plan) in &ways {
+            if let Err(e) = check(&case, optimize, plan) {
                 failures.push(format!("seed {seed}, {name}: {e}"));
             }
         }

@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = OptimizeOptions { dump: Some(dir.into()), ..OptimizeOptions::default() };
     let compiled = Compiler::cpu().threads(1).optimize(options).stages(&func, &DimEnv::new())?;
     let program = &compiled.lowered.program;
-    println!("{}\n{}", compiled.optimized.log, compiled.report);
+    println!("{}\n{}", compiled.log, compiled.report);
     let text = format!("{}\n{}", program.memory_table(), program.arena_picture());
     std::fs::write(std::path::Path::new(dir).join("memory.txt"), text)?;
     println!("{} kernels, {} library calls; written to {dir}", program.kernels.len(), program.calls.len());

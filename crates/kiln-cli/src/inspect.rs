@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 const EXAMPLES: &str = "\
 Examples:
   kiln inspect model.mlir                       signature, operators, kernels, library calls, memory plan, compile times
+  kiln inspect model.mlir --ir plan             what runs together, in which order
   kiln inspect model.mlir --ir kernels          the loop IR of every kernel
   kiln inspect model.mlir --dot | dot -Tsvg     the graph as a drawing
   kiln inspect model.kiln                       what is in an artifact";
@@ -27,8 +28,8 @@ Examples:
 pub struct Args {
     /// The program (.mlir, .mlirbc) or artifact (.kiln)
     file: PathBuf,
-    /// Prints the graph for Graphviz instead
-    #[arg(long, conflicts_with = "ir")]
+    /// Prints the graph for Graphviz instead (with `--ir plan` the graph of groups)
+    #[arg(long)]
     dot: bool,
     /// Prints one of the program's intermediate forms instead
     #[arg(long, value_enum, value_name = "STAGE")]
@@ -51,6 +52,8 @@ enum Stage {
     Optimized,
     /// The log of the optimizer's passes.
     Passes,
+    /// The groups in the order in which they run; with --dot their graph.
+    Plan,
     /// The loop IR of the kernels.
     Kernels,
     /// Steps and buffers.
@@ -96,7 +99,10 @@ fn module(args: &Args) -> Done<String> {
     let start = Instant::now();
     let func = programs::read(&args.file, args.function.as_deref())?.func;
     let read = start.elapsed();
-    if args.dot {
+    if args.dot && args.ir.is_some_and(|stage| stage != Stage::Plan) {
+        return Err(Failure::Usage("--dot draws the graph, or with --ir plan the graph of groups".to_owned()));
+    }
+    if args.dot && args.ir.is_none() {
         return Ok(kiln::ir::petgraph::to_dot(&func));
     }
     match args.ir {
@@ -117,7 +123,7 @@ fn intermediate(args: &Args, stage: Stage, func: Func) -> Done<String> {
             let options = kiln_stablehlo::WriteOptions::default();
             return kiln_stablehlo::write(&func, &options).map_err(Failure::input);
         }
-        Stage::Optimized | Stage::Passes | Stage::Kernels | Stage::Program | Stage::Code => {}
+        Stage::Optimized | Stage::Passes | Stage::Plan | Stage::Kernels | Stage::Program | Stage::Code => {}
     }
     let optimized = Verified::new(func)
         .and_then(|f| kiln::optimizer::optimize(f, &args.options.optimize()))
@@ -127,9 +133,12 @@ fn intermediate(args: &Args, stage: Stage, func: Func) -> Done<String> {
         Stage::Passes => return Ok(optimized.log.to_string()),
         _ => {}
     }
-    let options = args.options.lower();
-    let lowered =
-        kiln::lower::lower(&optimized.func, &options).map_err(|d| Failure::input(kiln::CompileError::from(d)))?;
+    let failed = |d| Failure::input(kiln::CompileError::from(d));
+    let planned = kiln::plan::plan(optimized.func, &kiln::cpu::machine(), &args.options.plan()).map_err(failed)?;
+    if stage == Stage::Plan {
+        return Ok(if args.dot { planned.to_dot() } else { planned.to_string() });
+    }
+    let lowered = kiln::lower::lower(&planned).map_err(failed)?;
     match stage {
         Stage::Kernels => Ok(lowered.kernels.iter().map(|k| kiln::loops::text::print(k)).collect()),
         Stage::Program => Ok(lowered.program.to_string()),
@@ -153,7 +162,7 @@ fn summary(file: &Path, func: &Func, compiled: &Compiled, read: Duration) -> Don
     let program = &compiled.lowered.program;
     let mut out = format!("{}\n", file.display());
     out += &signature(program);
-    out += &operators(func, &compiled.optimized.func);
+    out += &operators(func, &compiled.planned.func);
     out += &kernels(program, Some(&compiled.lowered.fused));
     out += &calls(program);
     out += &plan(program, compiled.code[0].code.bytes.len() as u64);
@@ -279,6 +288,7 @@ fn times(compiled: &Compiled, read: Duration) -> String {
         ("read", read),
         ("specialize", r.specialize),
         ("optimize", r.optimize),
+        ("plan", r.plan),
         ("lower", r.lower),
         ("codegen", r.codegen),
     ];

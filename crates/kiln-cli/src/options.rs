@@ -4,9 +4,8 @@ use crate::failure::{Done, Failure};
 use clap::ValueEnum;
 use kiln::Compiler;
 use kiln::cpu::{CpuOptions, OptLevel};
-use kiln::lower::LowerOptions;
 use kiln::optimizer::{Level, OptimizeOptions, PASSES};
-use kiln::plan::fusion::FusionOptions;
+use kiln::plan::PlanOptions;
 use serde::{Deserialize, Serialize};
 
 /// What executes a program.
@@ -87,10 +86,9 @@ impl CompileOptions {
         OptimizeOptions { level: self.opt_level.unwrap_or(default.level), numerics, disable, ..default }
     }
 
-    /// What the lowering is told.
-    pub fn lower(&self) -> LowerOptions {
-        let fusion = FusionOptions { enabled: !self.off("fusion"), ..FusionOptions::default() };
-        LowerOptions { fusion, schedule: !self.off("schedule") }
+    /// What planning is told.
+    pub fn plan(&self) -> PlanOptions {
+        PlanOptions { fuse: !self.off("fusion"), schedule: !self.off("schedule"), ..PlanOptions::default() }
     }
 
     /// What the code generator is told.
@@ -102,7 +100,7 @@ impl CompileOptions {
 
     /// A compiler for programs that run on this many threads.
     pub fn compiler(&self, threads: usize) -> Compiler {
-        Compiler::cpu().optimize(self.optimize()).lower(self.lower()).codegen(self.codegen()).threads(threads)
+        Compiler::cpu().optimize(self.optimize()).plan(self.plan()).codegen(self.codegen()).threads(threads)
     }
 }
 
@@ -115,8 +113,8 @@ mod tests {
         let options = CompileOptions { without_pass: vec!["cse".into(), "fusion".into()], ..CompileOptions::default() };
         assert!(options.validate().is_ok());
         assert_eq!(options.optimize().disable, ["cse"]);
-        assert!(!options.lower().fusion.enabled);
-        assert!(options.lower().schedule);
+        assert!(!options.plan().fuse);
+        assert!(options.plan().schedule);
         let wrong = CompileOptions { without_pass: vec!["polish".into()], ..CompileOptions::default() };
         assert!(
             matches!(wrong.validate(), Err(Failure::Usage(m)) if m.contains("no pass polish") && m.contains("cse"))

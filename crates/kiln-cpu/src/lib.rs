@@ -39,12 +39,14 @@ mod entry;
 mod error;
 mod jit;
 mod link;
+mod model;
 mod target;
 
 pub use compile::{CompileReport, KernelReport, compile, compile_kernels, compile_kernels_with};
 pub use emitter::{CallKind, CallSite, KernelEmitter, MachineCode, Worker, emitters};
 pub use error::{CompileError, JitError};
 pub use jit::{JitCode, jit};
+pub use model::machine;
 
 /// How hard Cranelift optimizes kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

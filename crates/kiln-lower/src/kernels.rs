@@ -2,18 +2,13 @@
 
 use kiln_ir::{Diagnostic, Diagnostics};
 use kiln_loops::{Kernel, Verified, analysis, simplify};
+use kiln_plan::model::WorkModel;
 use kiln_program::KernelInfo;
 use std::collections::HashMap;
 
-/// Nanoseconds of work that make waking a thread worth while.
-const GRAIN_NS: f64 = 20_000.0;
-/// Rough cost model of one core: bytes and scalar operations per nanosecond.
-const BYTES_PER_NS: f64 = 8.0;
-const OPS_PER_NS: f64 = 8.0;
-
 /// Kernels so far.
-#[derive(Default)]
 pub(crate) struct KernelTable {
+    work: WorkModel,
     pub(crate) kernels: Vec<Verified<Kernel>>,
     pub(crate) infos: Vec<KernelInfo>,
     /// Operators that each kernel computes.
@@ -22,6 +17,11 @@ pub(crate) struct KernelTable {
 }
 
 impl KernelTable {
+    /// No kernels, for a machine that works like this.
+    pub(crate) fn new(work: WorkModel) -> KernelTable {
+        KernelTable { work, kernels: Vec::new(), infos: Vec::new(), operators: Vec::new(), known: HashMap::new() }
+    }
+
     /// The index of a kernel of these operators, adding it if no equal one is there.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl KernelTable {
             Diagnostics::from(Diagnostic::new("lower.kernel", format!("the compiler is wrong: {}", what.join("; "))))
         })?;
         let index = self.kernels.len() as u32;
-        self.infos.push(info(&kernel));
+        self.infos.push(info(&kernel, &self.work));
         self.operators.push(operators.to_vec());
         self.kernels.push(kernel);
         self.known.insert(key, index);
@@ -45,19 +45,17 @@ impl KernelTable {
     }
 }
 
-fn info(kernel: &Kernel) -> KernelInfo {
+fn info(kernel: &Kernel, work: &WorkModel) -> KernelInfo {
     let cost = analysis::cost(kernel);
     let bytes_moved = cost.bytes_read.saturating_add(cost.bytes_written);
     let flops = cost.flops;
     let ops: u64 = cost.ops.values().fold(flops, |sum, &n| sum.saturating_add(n));
     let extent = kernel.parallel_extent();
-    let ns = (bytes_moved as f64 / BYTES_PER_NS).max(ops as f64 / OPS_PER_NS) / extent.max(1) as f64;
-    let grain = (GRAIN_NS / ns.max(1e-3)).ceil() as u64;
     KernelInfo {
         name: kernel.name.clone(),
         params: kernel.params.iter().map(|p| p.len.saturating_mul(p.dtype.size() as u64)).collect(),
         extent,
-        grain: grain.clamp(1, extent.max(1)),
+        grain: work.grain(bytes_moved, ops, extent),
         bytes_moved,
         flops,
     }
@@ -81,7 +79,7 @@ mod tests {
 
     #[test]
     fn equal_kernels_are_one() {
-        let mut table = KernelTable::default();
+        let mut table = KernelTable::new(kiln_cpu::machine().work);
         let mut add =
             |text: &str| table.add(parse(text).expect("a kernel"), &["negate".to_owned()]).expect("it is well formed");
         assert_eq!(add(NEGATE), 0);
@@ -94,7 +92,7 @@ mod tests {
     #[test]
     fn malformed_kernels_are_refused() {
         let kernel = parse(&NEGATE.replace("f32[4] read", "f32[3] read")).expect("a kernel");
-        let error = KernelTable::default().add(kernel, &[]).expect_err("it reads beyond the end");
+        let error = KernelTable::new(kiln_cpu::machine().work).add(kernel, &[]).expect_err("it reads beyond the end");
         assert!(error.to_string().contains("reaches from 0 to 3"), "{error}");
     }
 }

@@ -1,8 +1,9 @@
 //! Transforms and factorizations as library calls: lowered, run step by step, compared with the reference interpreter.
 
-use kiln_ir::{DType, Func, Tensor, text};
+use kiln_ir::{DType, Func, Legal, Tensor, Verified, text};
 use kiln_kernels::{CpuCall, RunContext, abi, check_call};
-use kiln_lower::{LowerOptions, Lowered, lower};
+use kiln_lower::{Lowered, lower};
+use kiln_plan::PlanOptions;
 use kiln_program::{Call, Program, Slot, Step};
 
 /// Numbers in -1..1.
@@ -69,7 +70,9 @@ fn check(source: &str, prepare: impl Fn(usize, Tensor) -> Tensor) -> Program {
     };
     let inputs: Vec<Tensor> = func.inputs.iter().enumerate().map(draw).collect();
     let expected = kiln_interp::eval(&func, &inputs).unwrap_or_else(|e| panic!("{e}"));
-    let lowered = lower(&func, &LowerOptions::default()).unwrap_or_else(|e| panic!("{e}"));
+    let legal = Verified::new(func).and_then(Legal::new).unwrap_or_else(|e| panic!("{e}"));
+    let planned = kiln_plan::plan(legal, &kiln_cpu::machine(), &PlanOptions::default());
+    let lowered = planned.and_then(|p| lower(&p)).unwrap_or_else(|e| panic!("{e}"));
     for (e, g) in expected.iter().zip(run(&lowered, &inputs)) {
         assert_eq!((e.dtype(), e.shape()), (g.dtype(), g.shape()), "{source}");
         let wide = |t: &Tensor| {

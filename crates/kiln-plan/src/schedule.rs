@@ -4,6 +4,9 @@
 //! list scheduler runs, among the ready tasks, the one that grows live memory least (allocations minus frees), and keeps the
 //! given order where nothing is gained. Of the given and the greedy order the one with the lower peak is returned.
 
+use petgraph::algo::toposort;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -20,15 +23,54 @@ pub struct Resource {
     pub pinned: bool,
 }
 
-/// Tasks, in an order that is already valid, with extra ordering constraints.
+/// Tasks in a given order, and what orders them: an edge goes from a task to one that has to run later.
 #[derive(Clone, Debug, Default)]
 pub struct TaskGraph {
-    /// Number of tasks.
-    pub tasks: usize,
-    /// Buffers between them.
-    pub resources: Vec<Resource>,
-    /// Further pairs (before, after).
-    pub edges: Vec<(usize, usize)>,
+    graph: DiGraph<(), ()>,
+    resources: Vec<Resource>,
+}
+
+fn node(task: usize) -> NodeIndex {
+    NodeIndex::new(task)
+}
+
+impl TaskGraph {
+    /// So many tasks that nothing orders yet.
+    pub fn new(tasks: usize) -> TaskGraph {
+        let mut graph = DiGraph::with_capacity(tasks, 2 * tasks);
+        for _ in 0..tasks {
+            graph.add_node(());
+        }
+        TaskGraph { graph, resources: Vec::new() }
+    }
+
+    /// Adds a buffer: its readers run after its producer.
+    pub fn add(&mut self, resource: Resource) {
+        if let Some(p) = resource.producer {
+            resource.consumers.iter().for_each(|&c| self.before(p, c));
+        }
+        self.resources.push(resource);
+    }
+
+    /// Has a task run before another.
+    pub fn before(&mut self, first: usize, then: usize) {
+        if first != then {
+            self.graph.add_edge(node(first), node(then), ());
+        }
+    }
+
+    fn tasks(&self) -> usize {
+        self.graph.node_count()
+    }
+
+    /// The given order, or another one where the edges forbid that.
+    fn valid_order(&self) -> Vec<usize> {
+        if self.graph.edge_references().all(|e| e.source() < e.target()) {
+            return (0..self.tasks()).collect();
+        }
+        let order = toposort(&self.graph, None).expect("the task graph has a cycle");
+        order.into_iter().map(NodeIndex::index).collect()
+    }
 }
 
 /// An order of the tasks, each once, that respects all dependencies.
@@ -36,16 +78,16 @@ pub struct TaskGraph {
 /// Runs in `O((tasks + dependencies) log tasks)`.
 ///
 /// # Panics
-/// When the extra edges make a cycle.
+/// When the edges make a cycle.
 pub fn schedule(graph: &TaskGraph) -> Vec<usize> {
-    let given = valid_order(graph);
+    let given = graph.valid_order();
     let greedy = greedy_order(graph);
     if peak_bytes(graph, &greedy) < peak_bytes(graph, &given) { greedy } else { given }
 }
 
 /// The largest sum of live bytes over time when the tasks run in this order.
 pub fn peak_bytes(graph: &TaskGraph, order: &[usize]) -> u64 {
-    let mut position = vec![0usize; graph.tasks];
+    let mut position = vec![0usize; graph.tasks()];
     for (i, &t) in order.iter().enumerate() {
         position[t] = i;
     }
@@ -64,56 +106,11 @@ pub fn peak_bytes(graph: &TaskGraph, order: &[usize]) -> u64 {
     }) as u64
 }
 
-struct Dependencies {
-    successors: Vec<Vec<usize>>,
-    missing: Vec<usize>,
-}
-
-fn dependencies(graph: &TaskGraph) -> Dependencies {
-    let mut successors = vec![Vec::new(); graph.tasks];
-    for r in &graph.resources {
-        if let Some(p) = r.producer {
-            successors[p].extend(r.consumers.iter().copied().filter(|&c| c != p));
-        }
-    }
-    for &(a, b) in &graph.edges {
-        if a != b {
-            successors[a].push(b);
-        }
-    }
-    let mut missing = vec![0; graph.tasks];
-    for s in &mut successors {
-        s.sort_unstable();
-        s.dedup();
-        for &t in s.iter() {
-            missing[t] += 1;
-        }
-    }
-    Dependencies { successors, missing }
-}
-
-/// The given order, changed only where the extra edges demand it.
-fn valid_order(graph: &TaskGraph) -> Vec<usize> {
-    let Dependencies { successors, mut missing } = dependencies(graph);
-    let mut ready: BinaryHeap<Reverse<usize>> = (0..graph.tasks).filter(|&t| missing[t] == 0).map(Reverse).collect();
-    let mut order = Vec::with_capacity(graph.tasks);
-    while let Some(Reverse(t)) = ready.pop() {
-        order.push(t);
-        for &s in &successors[t] {
-            missing[s] -= 1;
-            if missing[s] == 0 {
-                ready.push(Reverse(s));
-            }
-        }
-    }
-    assert_eq!(order.len(), graph.tasks, "the task graph has a cycle");
-    order
-}
-
 fn greedy_order(graph: &TaskGraph) -> Vec<usize> {
-    let Dependencies { successors, mut missing } = dependencies(graph);
-    let mut reads = vec![Vec::new(); graph.tasks];
-    let mut allocates = vec![0i64; graph.tasks];
+    let mut missing = vec![0usize; graph.tasks()];
+    graph.graph.edge_references().for_each(|e| missing[e.target().index()] += 1);
+    let mut reads = vec![Vec::new(); graph.tasks()];
+    let mut allocates = vec![0i64; graph.tasks()];
     let mut readers: Vec<usize> = Vec::with_capacity(graph.resources.len());
     for (i, r) in graph.resources.iter().enumerate() {
         readers.push(r.consumers.len());
@@ -134,13 +131,13 @@ fn greedy_order(graph: &TaskGraph) -> Vec<usize> {
         allocates[t] - reads[t].iter().map(frees).sum::<i64>()
     };
     let mut ready: BinaryHeap<Reverse<(i64, usize)>> = BinaryHeap::new();
-    let mut done = vec![false; graph.tasks];
-    let mut waiting = vec![false; graph.tasks];
-    for t in (0..graph.tasks).filter(|&t| missing[t] == 0) {
+    let mut done = vec![false; graph.tasks()];
+    let mut waiting = vec![false; graph.tasks()];
+    for t in (0..graph.tasks()).filter(|&t| missing[t] == 0) {
         ready.push(Reverse((growth(t, &readers).max(0), t)));
         waiting[t] = true;
     }
-    let mut order = Vec::with_capacity(graph.tasks);
+    let mut order = Vec::with_capacity(graph.tasks());
     while let Some(Reverse((_, t))) = ready.pop() {
         if std::mem::replace(&mut done[t], true) {
             continue;
@@ -155,7 +152,7 @@ fn greedy_order(graph: &TaskGraph) -> Vec<usize> {
                 ready.push(Reverse((growth(last, &readers).max(0), last)));
             }
         }
-        for &s in &successors[t] {
+        for s in graph.graph.neighbors(node(t)).map(NodeIndex::index) {
             missing[s] -= 1;
             if missing[s] == 0 {
                 waiting[s] = true;
@@ -177,10 +174,10 @@ mod tests {
     #[test]
     fn consumes_large_values_before_making_more() {
         // Tasks 0,1,2 each make 100 bytes; 3,4,5 each turn one of them into 1 byte; 6 reads the three bytes.
-        let mut g = TaskGraph { tasks: 7, ..TaskGraph::default() };
+        let mut g = TaskGraph::new(7);
         for i in 0..3 {
-            g.resources.push(resource(100, i, &[3 + i]));
-            g.resources.push(resource(1, 3 + i, &[6]));
+            g.add(resource(100, i, &[3 + i]));
+            g.add(resource(1, 3 + i, &[6]));
         }
         let order = schedule(&g);
         assert_eq!(peak_bytes(&g, &[0, 1, 2, 3, 4, 5, 6]), 301);
@@ -189,14 +186,16 @@ mod tests {
 
     #[test]
     fn keeps_the_given_order_when_nothing_is_gained() {
-        let mut g = TaskGraph { tasks: 4, ..TaskGraph::default() };
-        g.resources = vec![resource(8, 0, &[1]), resource(8, 1, &[2]), resource(8, 2, &[3])];
+        let mut g = TaskGraph::new(4);
+        [resource(8, 0, &[1]), resource(8, 1, &[2]), resource(8, 2, &[3])].into_iter().for_each(|r| g.add(r));
         assert_eq!(schedule(&g), [0, 1, 2, 3]);
     }
 
     #[test]
     fn respects_extra_edges() {
-        let g = TaskGraph { tasks: 3, edges: vec![(2, 0), (0, 1)], ..TaskGraph::default() };
+        let mut g = TaskGraph::new(3);
+        g.before(2, 0);
+        g.before(0, 1);
         assert_eq!(schedule(&g), [2, 0, 1]);
     }
 }

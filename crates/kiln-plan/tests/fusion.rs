@@ -1,8 +1,9 @@
 //! Properties that every fusion plan has.
 
 use kiln_ir::op::{Axes, DotDims, Reducer};
-use kiln_ir::{BinaryOp, DType, Func, InputKind, Loc, Op, Shape, Tensor, TensorType, UnaryOp, Value};
-use kiln_plan::fusion::{FusionOptions, FusionPlan, GroupKind, plan};
+use kiln_ir::{BinaryOp, DType, Func, InputKind, Legal, Loc, Op, Shape, Tensor, TensorType, UnaryOp, Value, Verified};
+use kiln_plan::fusion::{FusionPlan, GroupKind, plan};
+use kiln_plan::{FusionLimits, MachineModel, PlanOptions};
 use std::collections::BTreeSet;
 
 /// A random graph of `[16, 16]` values: chains, sums of distant values, products, softmax-like rows, column sums.
@@ -80,18 +81,19 @@ fn plans_are_ordered_and_complete() {
     for seed in 0..60 {
         let f = random(200 + 10 * seed as usize, seed);
         for enabled in [true, false] {
-            check(&f, &plan(&f, &FusionOptions { enabled, ..FusionOptions::default() }));
+            check(&f, &plan(&f, enabled, &kiln_cpu::machine()));
         }
     }
     let f = random(20_000, 99);
-    check(&f, &plan(&f, &FusionOptions::default()));
+    check(&f, &plan(&f, true, &kiln_cpu::machine()));
 }
 
 #[test]
 fn groups_keep_their_limits() {
     let f = random(3000, 5);
-    let options = FusionOptions { max_nodes: 10, max_inputs: 4, ..FusionOptions::default() };
-    let p = plan(&f, &options);
+    let cpu = kiln_cpu::machine();
+    let fusion = FusionLimits { max_nodes: 10, max_inputs: 4, ..cpu.fusion };
+    let p = plan(&f, true, &MachineModel { fusion, ..cpu });
     check(&f, &p);
     for g in p.groups.iter().filter(|g| g.kind == GroupKind::Kernel) {
         // Literals come on top.
@@ -103,8 +105,24 @@ fn groups_keep_their_limits() {
 #[test]
 fn fusion_reduces_kernels_and_is_deterministic() {
     let f = random(2000, 11);
-    let fused = plan(&f, &FusionOptions::default());
-    let single = plan(&f, &FusionOptions { enabled: false, ..FusionOptions::default() });
+    let fused = plan(&f, true, &kiln_cpu::machine());
+    let single = plan(&f, false, &kiln_cpu::machine());
     assert!(fused.groups.len() * 2 < single.groups.len(), "{} of {}", fused.groups.len(), single.groups.len());
-    assert_eq!(fused.describe(&f), plan(&f, &FusionOptions::default()).describe(&f));
+    assert_eq!(fused.describe(&f), plan(&f, true, &kiln_cpu::machine()).describe(&f));
+}
+
+/// A planned function has an order, and its drawing shows every group once.
+#[test]
+fn plans_print_and_draw() {
+    let f = random(300, 3);
+    let legal = Legal::new(Verified::new(f).expect("verified")).expect("legal");
+    let planned = kiln_plan::plan(legal, &kiln_cpu::machine(), &PlanOptions::default()).expect("planned");
+    let graph = planned.region.graph();
+    assert!(!petgraph::algo::is_cyclic_directed(&graph));
+    assert!(graph.edge_indices().all(|e| graph.edge_endpoints(e).is_some_and(|(from, to)| from < to)));
+    let (text, dot) = (planned.to_string(), planned.to_dot());
+    assert!(text.starts_with("plan random for cpu\n") && text.contains("library {dot_general}"), "{text}");
+    assert_eq!(text.lines().count(), planned.region.groups.len() + 2);
+    assert_eq!(dot.matches("label = ").count(), planned.region.groups.len());
+    assert!(dot.matches("->").count() - text.matches(" -> ").count() <= graph.edge_count());
 }

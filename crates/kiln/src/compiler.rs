@@ -5,8 +5,9 @@ use kiln_builder::FunctionSpec;
 use kiln_cpu::CpuOptions;
 use kiln_ir::dim::DimEnv;
 use kiln_ir::{Func, Verified};
-use kiln_lower::{LowerOptions, Lowered};
-use kiln_optimizer::{Dump, OptimizeOptions, Optimized};
+use kiln_lower::Lowered;
+use kiln_optimizer::{Dump, OptimizeOptions, PassLog};
+use kiln_plan::{PlanOptions, Planned};
 use kiln_program::{Code, CompiledProgram, CpuTarget, NativeCode, Signature};
 use kiln_runtime::device::{DeviceError, LoadedProgram, best};
 use kiln_runtime::{Executable, ExecutableBuilder, HostDevice, RunError, Specialize, Specialized};
@@ -33,7 +34,7 @@ const DEFAULT_CAPACITY: usize = 16;
 #[derive(Clone, Debug)]
 pub struct Compiler {
     optimize: OptimizeOptions,
-    lower: LowerOptions,
+    plan: PlanOptions,
     threads: usize,
     cpu: CpuOptions,
     /// Compile for these instead of the code generator's own target, unless empty.
@@ -44,8 +45,10 @@ pub struct Compiler {
 
 /// One program with everything that was made on the way.
 pub struct Compiled {
-    /// The optimized function and the log of its passes.
-    pub optimized: Optimized,
+    /// What the passes did.
+    pub log: PassLog,
+    /// The optimized function and its plan.
+    pub planned: Planned,
     /// The program and its loop kernels.
     pub lowered: Lowered,
     /// The machine code, for each target.
@@ -82,7 +85,9 @@ pub struct CompileReport {
     pub specialize: Duration,
     /// Graph passes.
     pub optimize: Duration,
-    /// Fusion, scheduling, loop kernels, buffers.
+    /// Fusion, calls, scheduling.
+    pub plan: Duration,
+    /// Loop kernels, buffers.
     pub lower: Duration,
     /// Machine code.
     pub codegen: Duration,
@@ -91,7 +96,7 @@ pub struct CompileReport {
 impl CompileReport {
     /// All stages together.
     pub fn total(&self) -> Duration {
-        self.specialize + self.optimize + self.lower + self.codegen
+        self.specialize + self.optimize + self.plan + self.lower + self.codegen
     }
 }
 
@@ -100,10 +105,11 @@ impl fmt::Display for CompileReport {
         let ms = |d: Duration| d.as_secs_f64() * 1e3;
         write!(
             f,
-            "{:.1} ms (specialize {:.1}, optimize {:.1}, lower {:.1}, codegen {:.1})",
+            "{:.1} ms (specialize {:.1}, optimize {:.1}, plan {:.1}, lower {:.1}, codegen {:.1})",
             ms(self.total()),
             ms(self.specialize),
             ms(self.optimize),
+            ms(self.plan),
             ms(self.lower),
             ms(self.codegen)
         )
@@ -115,7 +121,7 @@ impl Compiler {
     pub fn cpu() -> Compiler {
         Compiler {
             optimize: OptimizeOptions::default(),
-            lower: LowerOptions::default(),
+            plan: PlanOptions::default(),
             threads: kiln_runtime::available_parallelism(),
             cpu: CpuOptions::default(),
             targets: Vec::new(),
@@ -175,8 +181,8 @@ impl Compiler {
     }
 
     /// Choices of fusion and scheduling.
-    pub fn lower(mut self, options: LowerOptions) -> Compiler {
-        self.lower = options;
+    pub fn plan(mut self, options: PlanOptions) -> Compiler {
+        self.plan = options;
         self
     }
 
@@ -228,10 +234,15 @@ impl Compiler {
         // What a user feeds and fetches keeps its type, whatever the optimizer makes of it inside; the bytes are the same.
         let signature = Signature::of(func).bind(dims)?;
         let start = Instant::now();
-        let mut optimized = kiln_optimizer::optimize(specialized, &self.optimize)?;
+        let machine = kiln_cpu::machine();
+        let options = OptimizeOptions { calls: machine.call_shapes, ..self.optimize.clone() };
+        let mut optimized = kiln_optimizer::optimize(specialized, &options)?;
         report.optimize = start.elapsed();
         let start = Instant::now();
-        let mut lowered = kiln_lower::lower(&optimized.func, &self.lower)?;
+        let planned = kiln_plan::plan(optimized.func, &machine, &self.plan)?;
+        report.plan = start.elapsed();
+        let start = Instant::now();
+        let mut lowered = kiln_lower::lower(&planned)?;
         lowered.program.signature = signature.updating(&lowered.program.signature);
         report.lower = start.elapsed();
         let start = Instant::now();
@@ -247,7 +258,7 @@ impl Compiler {
         if let Some(files) = &mut optimized.dump {
             dump(files, &lowered).map_err(CompileError::Dump)?;
         }
-        Ok(Compiled { optimized, lowered, code, report })
+        Ok(Compiled { log: optimized.log, planned, lowered, code, report })
     }
 }
 

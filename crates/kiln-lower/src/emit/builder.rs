@@ -8,6 +8,7 @@ use kiln_ir::op::CompareDirection;
 use kiln_ir::{BinaryOp, DType, Diagnostic, Func, Node, NodeId, Op, UnaryOp, Value};
 use kiln_loops::types::expr_type;
 use kiln_loops::{Access, AxisId, Buf, Const, Expr, Index, Kernel, Local, Param, Stmt, Var};
+use kiln_plan::MachineModel;
 use kiln_plan::fusion::{Group, is_inline};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -16,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub(super) struct Context<'a> {
     pub func: &'a Func,
     pub group: &'a Group,
+    /// The machine that kernels are made for.
+    pub machine: &'a MachineModel,
     /// Suffix products of the shapes of all values in the group, by element count: where axes are worth splitting.
     cuts: BTreeMap<i64, BTreeSet<i64>>,
     /// The reductions of the group.
@@ -23,7 +26,7 @@ pub(super) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
-    pub fn new(func: &'a Func, group: &'a Group) -> Context<'a> {
+    pub fn new(func: &'a Func, group: &'a Group, machine: &'a MachineModel) -> Context<'a> {
         let mut cuts: BTreeMap<i64, BTreeSet<i64>> = BTreeMap::new();
         let computed = group.nodes.iter().flat_map(|n| func.results(*n).chain(func.node(*n).operands.iter().copied()));
         for v in computed.collect::<BTreeSet<Value>>() {
@@ -31,7 +34,7 @@ impl<'a> Context<'a> {
             let set = cuts.entry(index::count(&sizes)).or_default();
             set.extend(index::strides(&sizes));
         }
-        Context { func, group, cuts, batches: Batches::new(func, group) }
+        Context { func, group, machine, cuts, batches: Batches::new(func, group) }
     }
 
     /// The sizes of a value.

@@ -3,9 +3,9 @@
 use super::builder::{Context, Emitter, unsupported};
 use super::elemental::Emit;
 use super::index::{self, Idx};
-use super::loops::{chunk_of, worth_parallel};
 use super::{Emitted, launch};
 use kiln_ir::{Op, Value};
+use kiln_plan::model::ParallelLimits;
 use std::collections::BTreeSet;
 
 /// A box of the iteration space: start and size per dimension.
@@ -22,8 +22,8 @@ pub(super) fn elementwise(cx: &Context<'_>, out: &mut Emitted) -> Emit<()> {
         return Err(unsupported(cx.node(v.node), "it has not as many elements as the other outputs of its group"));
     }
     let regions = regions(cx, &outputs, &shape);
-    let parallel = worth_parallel(index::count(&shape));
-    let regions = if parallel { divisible(regions, &shape) } else { regions };
+    let parallel = cx.machine.parallel.worth(index::count(&shape));
+    let regions = if parallel { divisible(&cx.machine.parallel, regions, &shape) } else { regions };
     let whole = regions.len() == 1;
     let body = |e: &mut Emitter<'_>, region: &Region| {
         // Axes are split as suits values of the region's size: operands of a concatenation or padding.
@@ -57,13 +57,13 @@ pub(super) fn elementwise(cx: &Context<'_>, out: &mut Emitted) -> Emit<()> {
 }
 
 /// Cuts a rest off a space that does not divide into equal chunks for threads.
-fn divisible(regions: Vec<Region>, shape: &[i64]) -> Vec<Region> {
-    const LANES: i64 = 16;
-    let splits = regions.len() == 1 && shape[0] >= 2 * LANES && chunk_of(index::count(shape)).is_none();
+fn divisible(limits: &ParallelLimits, regions: Vec<Region>, shape: &[i64]) -> Vec<Region> {
+    let lanes = limits.lanes;
+    let splits = regions.len() == 1 && shape[0] >= 2 * lanes && limits.chunk_of(index::count(shape)).is_none();
     if !splits {
         return regions;
     }
-    let main = shape[0] - shape[0] % LANES;
+    let main = shape[0] - shape[0] % lanes;
     let part = |start, size| {
         let mut r = regions[0].clone();
         r[0] = (start, size);

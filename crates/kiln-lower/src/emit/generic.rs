@@ -3,7 +3,6 @@
 use super::builder::{Context, Emitter, unsupported};
 use super::elemental::Emit;
 use super::index::{self, Idx, Sizes};
-use super::loops::worth_parallel;
 use super::{Emitted, launch};
 use kiln_ir::op::{Axes, Window};
 use kiln_ir::{Func, Node, NodeId, Op, Value};
@@ -62,7 +61,7 @@ pub(super) fn reduce(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()
     launch(cx, out, |e, _| {
         let (space, idx) = e.space(id.into(), 0..shape.len());
         let linear = index::linearize(&idx, &shape);
-        e.root_nest(space, lanes, worth_parallel(index::count(&sizes)), |e| {
+        e.root_nest(space, lanes, cx.machine.parallel.worth(index::count(&sizes)), |e| {
             let (inits, captures) = (e.scalars(parts.inits)?, e.scalars(parts.captures)?);
             if index::count(&sizes) == 0 {
                 e.store_results(id, &linear, &inits);
@@ -144,7 +143,7 @@ pub(super) fn reduce_window(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> 
         let (space, idx) = e.space(id.into(), 0..shape.len());
         let linear = index::linearize(&idx, &shape);
         let work = index::count(&shape).saturating_mul(index::count(&extents));
-        e.root_nest(space, true, worth_parallel(work), |e| {
+        e.root_nest(space, true, cx.machine.parallel.worth(work), |e| {
             let (inits, captures) = (e.scalars(parts.inits)?, e.scalars(parts.captures)?);
             if index::count(&sizes) == 0 {
                 e.store_results(id, &linear, &inits);

@@ -7,11 +7,6 @@ use kiln_ir::op::Reducer;
 use kiln_loops::{Access, AxisId, Buf, Const, Expr, Index, Kernel, Loop, LoopKind, Reduction, Stmt, Var};
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-/// From this many elements (or element-sized pieces of work) on a nest is made parallel.
-const PARALLEL_ELEMENTS: i64 = 16384;
-/// Preferred elements of one iteration of a parallel loop over a flat space.
-const CHUNK: i64 = 8192;
-
 /// How a nest runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Nest {
@@ -87,13 +82,14 @@ impl Emitter<'_> {
 
     /// Puts the axis that is best run in parallel first; splits one off the vector axis when there is no other.
     fn order_parallel(&mut self, body: &mut Vec<Stmt>, axes: &mut Vec<(AxisId, i64)>, vector: bool) {
+        let limits = self.cx.machine.parallel;
         let outer = axes.len() - usize::from(vector && !axes.is_empty());
         let outer_work: i64 = axes[..outer].iter().map(|a| a.1).product();
         if vector
             && let Some(&(axis, n)) = axes.last()
-            && n >= PARALLEL_ELEMENTS
-            && outer_work < 16
-            && let Some(chunk) = chunk_of(n)
+            && limits.worth(n)
+            && outer_work < limits.few_outer
+            && let Some(chunk) = limits.chunk_of(n)
         {
             let p = self.split(body, axis, chunk);
             axes.pop();
@@ -101,8 +97,8 @@ impl Emitter<'_> {
             axes.insert(0, (p, n / chunk));
             return;
         }
-        if outer > 1 && axes[0].1 < 8 {
-            let best = (0..outer).max_by_key(|&i| (axes[i].1.min(64), outer - i)).unwrap_or(0);
+        if outer > 1 && axes[0].1 < limits.short_outer {
+            let best = (0..outer).max_by_key(|&i| (axes[i].1.min(limits.enough_outer), outer - i)).unwrap_or(0);
             let axis = axes.remove(best);
             axes.insert(0, axis);
         } else if outer == 0 && !axes.is_empty() {
@@ -232,21 +228,6 @@ impl Emitter<'_> {
         self.kernel.body.extend(stmts);
         Ok(())
     }
-}
-
-/// True when a space of this many elements is worth a parallel loop.
-pub(super) fn worth_parallel(elements: i64) -> bool {
-    elements >= PARALLEL_ELEMENTS
-}
-
-/// A divisor of `n` near [`CHUNK`], if possible a multiple of 16.
-pub(super) fn chunk_of(n: i64) -> Option<i64> {
-    let find = |step: i64| {
-        let down = (CHUNK / 4 / step..=CHUNK / step).rev();
-        let up = CHUNK / step + 1..=CHUNK * 4 / step;
-        down.chain(up).map(|k| k * step).find(|c| *c > 0 && *c < n && n % c == 0)
-    };
-    find(16).or_else(|| find(1))
 }
 
 /// Merges adjacent axes that every index uses as one.

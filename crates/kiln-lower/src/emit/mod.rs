@@ -28,6 +28,7 @@ mod window;
 use builder::{Context, Emitter};
 use kiln_ir::{DType, Diagnostic, Func, Value};
 use kiln_loops::Kernel;
+use kiln_plan::MachineModel;
 use kiln_plan::fusion::{Form, Group};
 
 /// A buffer that a launch works on.
@@ -76,9 +77,9 @@ pub struct Emitted {
 ///
 /// # Errors
 /// An operator or dtype that has no lowering, named with its node and source line.
-pub fn emit(func: &Func, group: &Group) -> Result<Emitted, Diagnostic> {
+pub fn emit(func: &Func, group: &Group, machine: &MachineModel) -> Result<Emitted, Diagnostic> {
     check_static(func, group)?;
-    let cx = Context::new(func, group);
+    let cx = Context::new(func, group, machine);
     let mut out = Emitted::default();
     match group.form {
         // Without columns every row is an initial value.

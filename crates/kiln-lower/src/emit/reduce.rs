@@ -3,7 +3,7 @@
 use super::builder::{Context, Emitter, unsupported};
 use super::elemental::Emit;
 use super::index::{self, Idx, Sizes};
-use super::loops::{Fold, Nest, worth_parallel};
+use super::loops::{Fold, Nest};
 use super::{Emitted, Temp, launch};
 use kiln_ir::op::{ArgKind, Axes, CompareDirection, Reducer};
 use kiln_ir::{BinaryOp, DType, Func, Node, NodeId, Op, Value};
@@ -225,7 +225,7 @@ fn dtype_of(node: &Node) -> DType {
 pub(super) fn reduction(cx: &Context<'_>, out: &mut Emitted) -> Emit<()> {
     let outputs: Vec<Value> = cx.group.outputs.iter().copied().filter(|v| cx.count(*v) > 0).collect();
     let Some(&first) = outputs.first() else { return Ok(()) };
-    let partials = two_stage(cx, 64, out)?;
+    let partials = two_stage(cx, cx.machine.two_stage.long_column, out)?;
     let lanes = kept_in_lanes(cx) || !partials.is_empty();
     let work = cx.group.nodes.iter().flat_map(|n| cx.node(*n).operands.iter()).map(|v| cx.count(*v)).max();
     launch(cx, out, |e, _| {
@@ -233,7 +233,9 @@ pub(super) fn reduction(cx: &Context<'_>, out: &mut Emitted) -> Emit<()> {
         let shape = e.cx.sizes(first);
         let (axes, idx) = e.space(first, 0..shape.len());
         let linear = index::linearize(&idx, &shape);
-        e.root_nest(axes, lanes, worth_parallel(work.unwrap_or(0)), |e| e.store_all(&outputs, &linear, &shape, &idx))
+        e.root_nest(axes, lanes, cx.machine.parallel.worth(work.unwrap_or(0)), |e| {
+            e.store_all(&outputs, &linear, &shape, &idx)
+        })
     })
 }
 
@@ -260,11 +262,13 @@ pub(super) fn two_stage(cx: &Context<'_>, least: i64, out: &mut Emitted) -> Emit
     let sizes = cx.sizes(node.operands[0]);
     let (total, kept) = (index::count(&sizes), cx.count(batch[0].into()));
     let Some(&first) = axes.iter().max_by_key(|d| (sizes[**d], std::cmp::Reverse(**d))) else { return Ok(none) };
-    if total < 1 << 16 || kept == 0 || total / kept < least {
+    let limits = cx.machine.two_stage;
+    if total < limits.from_elements || kept == 0 || total / kept < least {
         return Ok(none);
     }
     let n = sizes[first];
-    let wanted = (total / 16384).clamp(2, 64).min(total / kept / 16).min(n / 2);
+    let wanted =
+        (total / limits.part_elements).clamp(2, limits.max_parts).min(total / kept / limits.min_part).min(n / 2);
     if wanted < 2 {
         return Ok(none);
     }
@@ -312,7 +316,7 @@ impl Stage<'_> {
         let equal = if from == 0 { size } else { (sizes[self.first] - size) / from };
         let start = index::scale(&index::offset(&part, from), equal);
         let lanes = kept_in_lanes(cx);
-        e.root_nest(axes, lanes, parts > 1 && worth_parallel(whole * parts), |e| {
+        e.root_nest(axes, lanes, parts > 1 && cx.machine.parallel.worth(whole * parts), |e| {
             let level = e.top();
             let mut folds = Vec::new();
             for &m in self.batch {

@@ -3,17 +3,11 @@
 use super::builder::{Context, Emitter, unsupported};
 use super::elemental::Emit;
 use super::index::{self, Idx, Sizes};
-use super::loops::worth_parallel;
 use super::reduce::two_stage;
 use super::{Emitted, launch};
 use kiln_ir::{DType, Node, NodeId, Op, Value};
 use kiln_loops::{AxisId, Buf, Index, Var};
 use std::collections::BTreeMap;
-
-/// Most bytes of scratch of one row.
-const SCRATCH_BYTES: i64 = 16 << 10;
-/// Rows shorter than this run in lanes side by side.
-const SHORT_ROW: i64 = 8;
 
 /// Elements of expensive values that a later loop over the same row needs again.
 #[derive(Default)]
@@ -96,10 +90,15 @@ pub(super) fn rows(cx: &Context<'_>, rows: i64, cols: i64, out: &mut Emitted) ->
         return Err(unsupported(cx.node(v.node), "it has neither an element per row nor whole rows of its group"));
     }
     let (row_outputs, full_outputs): (Vec<Value>, Vec<Value>) = some.iter().partition(|v| cx.count(**v) == rows);
-    let partials = if full_outputs.is_empty() && rows < 32 { two_stage(cx, 4096, out)? } else { BTreeMap::new() };
+    let stages = cx.machine.two_stage;
+    let partials = if full_outputs.is_empty() && rows < stages.few_rows {
+        two_stage(cx, stages.long_row, out)?
+    } else {
+        BTreeMap::new()
+    };
     let shape = row_shape(cx, rows, cols).unwrap_or_else(|| [rows, cols].into_iter().collect());
     let split = split_at(&shape, rows);
-    let short = cols < SHORT_ROW && rows > cols;
+    let short = cols < cx.machine.rows.short && rows > cols;
     launch(cx, out, |e, _| {
         e.partials = partials;
         let (total, strides) = (rows * cols, index::strides(&shape));
@@ -114,7 +113,7 @@ pub(super) fn rows(cx: &Context<'_>, rows: i64, cols: i64, out: &mut Emitted) ->
         if !short && e.partials.is_empty() {
             e.plan_spills(&full_outputs, cols, &row, &axes);
         }
-        e.root_nest(axes, short, worth_parallel(rows * cols), |e| {
+        e.root_nest(axes, short, cx.machine.parallel.worth(rows * cols), |e| {
             e.reduce_rows(rows, cols, &outer, &idx)?;
             if !full_outputs.is_empty() {
                 let level = e.top() + 1;
@@ -193,7 +192,7 @@ impl Emitter<'_> {
         full_outputs.iter().for_each(|v| *phases.entry(v.node).or_default() |= 1 << last);
         self.spill = Spill { cols, row: row.clone(), row_axes: row_axes.to_vec(), ..Spill::default() };
         let full = |v: Value| cx.count(v) > 1 && cx.count(v) % cols == 0 && !cx.is_memory(v);
-        let mut budget = SCRATCH_BYTES;
+        let mut budget = cx.machine.rows.scratch_bytes;
         let mut free_rows: Vec<Value> = full_outputs.to_vec();
         for &id in cx.group.nodes.iter().rev() {
             let node = cx.node(id);

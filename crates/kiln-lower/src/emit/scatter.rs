@@ -4,7 +4,6 @@
 use super::builder::{Context, Emitter, unsupported};
 use super::elemental::Emit;
 use super::index::{self, Idx};
-use super::loops::worth_parallel;
 use super::sort::sort;
 use super::structural::indices_index;
 use super::window::select_and_scatter;
@@ -12,6 +11,7 @@ use super::{Emitted, generic, launch};
 use kiln_ir::op::{CompareDirection, ScatterDims, ScatterUpdate};
 use kiln_ir::{DType, Func, NodeId, Op, Value};
 use kiln_loops::{AxisId, Const, Index, Stmt, Var};
+use kiln_plan::MachineModel;
 
 /// Kernels of a group of form `Root`.
 pub(super) fn root(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> {
@@ -49,7 +49,7 @@ fn dynamic_update_slice(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit
     }
     launch(cx, out, |e, _| {
         let (axes, idx) = e.space(update, 0..window.len());
-        e.root_nest(axes, true, worth_parallel(index::count(&window)), |e| {
+        e.root_nest(axes, true, cx.machine.parallel.worth(index::count(&window)), |e| {
             let mut at = Idx::new();
             for d in 0..sizes.len() {
                 let x = e.scalar(node.operands[2 + d])?;
@@ -132,7 +132,7 @@ fn scatter(cx: &Context<'_>, id: NodeId, dims: &ScatterDims, meeting: Meeting<'_
         let mut window: Vec<AxisId> = Vec::new();
         for &d in &plan.free {
             if lane == Some(d) {
-                let blocks = lane_blocks(shape[d], index::count(&shape));
+                let blocks = lane_blocks(cx.machine, shape[d], index::count(&shape));
                 let (block, ix) = e.dim_axes(0, &[blocks]);
                 outer.extend(block);
                 // In the nest within the `If` within the serial loops.
@@ -151,7 +151,7 @@ fn scatter(cx: &Context<'_>, id: NodeId, dims: &ScatterDims, meeting: Meeting<'_
             serial.extend(a);
             idx[d] = ix;
         }
-        e.root_nest(outer, false, worth_parallel(index::count(&shape)), |e| {
+        e.root_nest(outer, false, cx.machine.parallel.worth(index::count(&shape)), |e| {
             e.inner_nest(serial, false, |e| {
                 let level = e.top();
                 let (mut at, inside) = e.window_start(dims, &plan, indices, (&sizes, &shape), &idx)?;
@@ -180,11 +180,12 @@ fn scatter(cx: &Context<'_>, id: NodeId, dims: &ScatterDims, meeting: Meeting<'_
 }
 
 /// Into how many blocks a window dimension is cut for parallel execution.
-fn lane_blocks(n: i64, work: i64) -> i64 {
-    if !worth_parallel(work) {
+fn lane_blocks(machine: &MachineModel, n: i64, work: i64) -> i64 {
+    if !machine.parallel.worth(work) {
         return 1;
     }
-    (1..=16).rev().find(|b| n % b == 0 && n / b >= 64).unwrap_or(1)
+    let limits = machine.scatter;
+    (1..=limits.max_blocks).rev().find(|b| n % b == 0 && n / b >= limits.min_block).unwrap_or(1)
 }
 
 impl Emitter<'_> {

@@ -14,7 +14,6 @@
 use super::builder::{Context, Emitter, unsupported};
 use super::elemental::Emit;
 use super::index::{self, Idx, Sizes};
-use super::loops::worth_parallel;
 use super::{Emitted, Temp, launch};
 use kiln_ir::op::CompareDirection;
 use kiln_ir::{BinaryOp, DType, Func, NodeId, Op, Value};
@@ -22,12 +21,6 @@ use kiln_loops::{AxisId, Buf, Index, Stmt, Var};
 
 /// Most operands that are moved themselves.
 const MOVED: usize = 3;
-/// Most bytes of scratch for one row on the stack.
-const SCRATCH_BYTES: i64 = 8 << 10;
-/// Rows at least this long are sorted by a kernel per pass, if there are few of them.
-const LONG_ROW: i64 = 1 << 14;
-/// So many rows keep the threads busy.
-const MANY_ROWS: i64 = 8;
 
 /// What is sorted.
 struct Sorted<'a> {
@@ -127,8 +120,9 @@ pub(super) fn sort(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> 
     }
     let types = s.types(cx);
     let row_bytes: i64 = types.iter().map(|t| t.size() as i64).sum::<i64>() * s.len;
-    let by_pass = s.len >= LONG_ROW && s.rows < MANY_ROWS;
-    let local = !by_pass && row_bytes.saturating_mul(s.scratch_sides() as i64) <= SCRATCH_BYTES;
+    let limits = cx.machine.sort;
+    let by_pass = s.len >= limits.long_row && s.rows < limits.many_rows;
+    let local = !by_pass && row_bytes.saturating_mul(s.scratch_sides() as i64) <= limits.scratch_bytes;
     let mut temps = Vec::new();
     for &dtype in (0..s.scratch_sides()).flat_map(|_| &types).filter(|_| !local) {
         out.temps.push(Temp { dtype, len: (s.rows * s.len) as u64 });
@@ -144,7 +138,7 @@ pub(super) fn sort(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> 
         };
         let (axes, row) = e.sorted_rows(&s);
         let work = s.rows.saturating_mul(s.len).saturating_mul(s.passes.len() as i64 + 1);
-        e.root_nest(axes, s.passes.is_empty(), worth_parallel(work), |e| {
+        e.root_nest(axes, s.passes.is_empty(), cx.machine.parallel.worth(work), |e| {
             e.sort_blocks(&s, &scratch, &row, None)?;
             e.sort_rest(&s, &scratch, &row)?;
             for pass in 0..s.passes.len() {

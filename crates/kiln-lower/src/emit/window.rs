@@ -3,7 +3,6 @@
 use super::builder::{Context, Emitter, unsupported};
 use super::elemental::Emit;
 use super::index::{self, Idx, Sizes};
-use super::loops::worth_parallel;
 use super::{Emitted, launch};
 use kiln_ir::op::{CompareDirection, Reducer, WindowDim};
 use kiln_ir::{BinaryOp, DType, Func, Node, NodeId, Op, Value};
@@ -273,13 +272,13 @@ pub(super) fn select_and_scatter(cx: &Context<'_>, id: NodeId, out: &mut Emitted
         return Ok(());
     }
     let count: i64 = dims.iter().map(|w| w.size).product();
-    if windows_tile(cx.func, node) {
+    if windows_tile(cx.func, node, &cx.machine.fusion) {
         return tiled_windows(cx, id, out);
     }
     launch(cx, out, |e, _| {
         let (axes, idx) = e.space(value, 0..sizes.len());
         let linear = index::linearize(&idx, &sizes);
-        e.root_nest(axes, true, worth_parallel(index::count(&sizes)), |e| {
+        e.root_nest(axes, true, cx.machine.parallel.worth(index::count(&sizes)), |e| {
             let x = e.scalar(init)?;
             let buf = e.buffer(value);
             e.store(buf, linear, x);
@@ -306,7 +305,7 @@ pub(super) fn select_and_scatter(cx: &Context<'_>, id: NodeId, out: &mut Emitted
             idx.push(ix);
         }
         let work = index::count(&windows) * count;
-        e.root_nest(outer, true, worth_parallel(work), |e| {
+        e.root_nest(outer, true, cx.machine.parallel.worth(work), |e| {
             e.inner_nest(inner, false, |e| {
                 let (number, any) = e.selected(operand, dims, select, &idx)?;
                 let at = e.selected_place(dims, &sizes, &idx, number);
@@ -349,7 +348,7 @@ fn tiled_windows(cx: &Context<'_>, id: NodeId, out: &mut Emitted) -> Emit<()> {
             axes.extend(a);
             idx.push(ix);
         }
-        e.root_nest(axes, true, worth_parallel(index::count(&sizes)), |e| {
+        e.root_nest(axes, true, cx.machine.parallel.worth(index::count(&sizes)), |e| {
             let (number, _) = e.selected(operand, dims, select, &idx)?;
             let s = e.elem(source, &idx)?;
             let init = e.scalar(node.operands[2])?;

@@ -1,10 +1,11 @@
 //! Runs a function group by group with emitted kernels and compares with the reference interpreter.
 
 use crate::graph::G;
-use kiln_ir::{DType, Func, Op, Tensor, Value};
+use kiln_ir::{DType, Func, Legal, Op, Tensor, Value, Verified};
 use kiln_loops::interp::{InterpOptions, run_with};
 use kiln_lower::emit::{Emitted, Operand, emit};
-use kiln_plan::fusion::{FusionOptions, FusionPlan, Group, GroupKind, plan};
+use kiln_plan::PlanOptions;
+use kiln_plan::fusion::{FusionPlan, Group, GroupKind};
 pub use kiln_testing::Rng;
 use std::collections::HashMap;
 
@@ -53,6 +54,18 @@ pub fn random(dtype: DType, shape: &[usize], rng: &mut Rng, data: Data) -> Tenso
     kiln_interp::eval_op(&Op::Convert(dtype), &[t]).unwrap().remove(0)
 }
 
+/// The program for a CPU.
+pub fn lowered(f: Func) -> kiln_lower::Lowered {
+    let legal = Legal::new(Verified::new(f).expect("verified")).expect("legal");
+    let planned = kiln_plan::plan(legal, &kiln_cpu::machine(), &PlanOptions::default()).expect("it has calls");
+    kiln_lower::lower(&planned).expect("it has kernels")
+}
+
+/// The fusion plan for a CPU.
+pub fn plan(f: &Func) -> FusionPlan {
+    kiln_plan::fusion::plan(f, true, &kiln_cpu::machine())
+}
+
 /// Checks a graph on random data, fused and unfused.
 pub fn check(g: G) -> Run {
     check_data(g, Data::Plain)
@@ -79,9 +92,9 @@ pub struct Run {
 pub fn check_with(g: G, inputs: &[Tensor]) -> Run {
     let f = g.f;
     let expected = kiln_interp::eval(&f, inputs).unwrap_or_else(|e| panic!("reference: {e}"));
-    let single = plan(&f, &FusionOptions { enabled: false, ..FusionOptions::default() });
+    let single = kiln_plan::fusion::plan(&f, false, &kiln_cpu::machine());
     compare(&f, &expected, &execute(&f, &single, inputs).0, "one node per group");
-    let fused = plan(&f, &FusionOptions::default());
+    let fused = plan(&f);
     check_plan(&f, &fused);
     let (got, launches, aliases) = execute(&f, &fused, inputs);
     compare(&f, &expected, &got, &fused.describe(&f));
@@ -91,7 +104,7 @@ pub fn check_with(g: G, inputs: &[Tensor]) -> Run {
 
 /// The outputs of a fused run.
 pub fn execute_fused(f: &Func, inputs: &[Tensor]) -> Vec<Tensor> {
-    execute(f, &plan(f, &FusionOptions::default()), inputs).0
+    execute(f, &plan(f), inputs).0
 }
 
 /// Everything read was computed before; every value is written once; outputs are written.
@@ -142,7 +155,7 @@ fn execute(f: &Func, p: &FusionPlan, inputs: &[Tensor]) -> (Vec<Tensor>, usize, 
             }
             continue;
         }
-        let e = emit(f, g).unwrap_or_else(|d| panic!("{d}"));
+        let e = emit(f, g, &kiln_cpu::machine()).unwrap_or_else(|d| panic!("{d}"));
         launches += e.launches.len();
         let plain = run_group(f, g, &e, &env, false, false);
         let reversed = run_group(f, g, &e, &env, false, true);

@@ -139,8 +139,12 @@ fn what_has_no_scalar_form_is_named() {
     let init = g.scalar(0.0f32);
     let y = g.op(Op::GenericReduce { axes: [0].as_slice().into(), body }, &[x, init]);
     g.out(y);
-    let plan = kiln_plan::fusion::plan(&g.f, &Default::default());
-    let error = plan.groups.iter().find_map(|group| kiln_lower::emit::emit(&g.f, group).err()).expect("an error");
+    let plan = crate::driver::plan(&g.f);
+    let error = plan
+        .groups
+        .iter()
+        .find_map(|group| kiln_lower::emit::emit(&g.f, group, &kiln_cpu::machine()).err())
+        .expect("an error");
     let text = error.to_string();
     assert!(text.contains("`while` has no lowering: in a nested function"), "{text}");
 }
@@ -285,7 +289,7 @@ fn scatters_overwrite_what_dies() {
             let v = g.un(UnaryOp::Negate, v);
             g.out(v);
         }
-        let lowered = kiln_lower::lower(&g.f, &Default::default()).unwrap();
+        let lowered = crate::driver::lowered(g.f.clone());
         lowered.program.steps.iter().filter(|s| matches!(s, kiln_program::Step::Copy { .. })).count()
     };
     assert_eq!((copies(true), copies(false)), (2, 0));

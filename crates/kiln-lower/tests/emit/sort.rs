@@ -224,8 +224,8 @@ fn work_grows_as_n_log_n() {
         let mut g = G::new();
         let x = g.x(&[n]);
         sort(&mut g, 0, by_first(&[DType::F32], CompareDirection::LT), &[x]);
-        let plan = kiln_plan::fusion::plan(&g.f, &Default::default());
-        let launches = kiln_lower::emit::emit(&g.f, &plan.groups[0]).unwrap().launches;
+        let plan = crate::driver::plan(&g.f);
+        let launches = kiln_lower::emit::emit(&g.f, &plan.groups[0], &kiln_cpu::machine()).unwrap().launches;
         launches.iter().map(|l| kiln_loops::analysis::cost(&l.kernel).ops["store"]).sum::<u64>()
     };
     for (n, passes) in [(1 << 10, 7), (1 << 16, 13), (1 << 20, 17)] {

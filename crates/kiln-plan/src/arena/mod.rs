@@ -5,7 +5,11 @@
 //! the same time; the best is kept. Offline dynamic storage allocation is NP-hard; greedy by size is the method of Pisarchyk and
 //! Lee, "Efficient Memory Management for Deep Neural Net Inference" (2020).
 
+mod lifetimes;
 mod online;
+
+use kiln_program::{Buffer, Slot, Step};
+pub use lifetimes::find_lifetimes;
 
 /// The lifetime of a buffer, `first..=last` in steps, and its size.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +31,21 @@ pub struct Assignment {
     pub total: u64,
     /// The largest sum of (aligned) bytes live at one step: no assignment can be smaller.
     pub lower_bound: u64,
+}
+
+/// Finds the lifetimes of a program's buffers and gives those that lie in the arena their places there.
+pub fn place(buffers: &mut [Buffer], steps: &[Step], align: u64) -> Assignment {
+    find_lifetimes(buffers, steps);
+    let arena: Vec<usize> = (0..buffers.len())
+        .filter(|&i| buffers[i].slot == Slot::Arena && buffers[i].live.0 <= buffers[i].live.1)
+        .collect();
+    let interval = |b: &Buffer| Interval { bytes: b.bytes, first: b.live.0, last: b.live.1 };
+    let intervals: Vec<Interval> = arena.iter().map(|&i| interval(&buffers[i])).collect();
+    let assignment = assign(&intervals, align);
+    for (&i, &offset) in arena.iter().zip(&assignment.offsets) {
+        buffers[i].offset = offset;
+    }
+    assignment
 }
 
 /// Above this many buffers only the linear-time placement is tried.

@@ -1,5 +1,6 @@
 //! What nodes cost: which are free, cheap, expensive, and how they index their operands.
 
+use crate::model::FusionLimits;
 use kiln_ir::{Func, Node, Op, Value};
 
 /// True when a `reduce` or argmin/argmax folds exactly the trailing dimensions (not counting those of size 1).
@@ -19,7 +20,7 @@ pub(super) fn reduces_trailing(func: &Func, node: &Node) -> bool {
 
 /// True for a `select_and_scatter` whose windows tile the operand and are small: each window then writes all of its elements,
 /// and what follows elementwise can be computed right there.
-pub fn windows_tile(func: &Func, node: &Node) -> bool {
+pub fn windows_tile(func: &Func, node: &Node, limits: &FusionLimits) -> bool {
     let Op::SelectAndScatter { window, .. } = &node.op else { return false };
     let (shape, windows) = (&func.ty(node.operands[0]).shape, &func.ty(node.operands[1]).shape);
     let count: i64 = window.dims.iter().map(|w| w.size).product();
@@ -28,7 +29,7 @@ pub fn windows_tile(func: &Func, node: &Node) -> bool {
         let plain = w.pad_low == 0 && w.pad_high == 0 && w.stride == w.size && w.window_dilation == 1;
         plain && covered == shape[d].as_const()
     });
-    tiled && count <= 16
+    tiled && count <= limits.max_window
 }
 
 /// True for nodes whose result has the bytes of the first operand.
@@ -49,7 +50,7 @@ pub(super) fn is_alias(func: &Func, node: &Node) -> bool {
 }
 
 /// Cost of one element of a node's own operator, in units of a simple vector instruction; expensive ones are at least
-/// [`EXPENSIVE`].
+/// [`FusionLimits::expensive`].
 pub(super) fn op_cost(node: &Node) -> u32 {
     match &node.op {
         Op::Unary(u) => u.cost(node.types[0].dtype),
@@ -95,9 +96,6 @@ pub(super) fn op_cost(node: &Node) -> u32 {
     }
 }
 
-/// From this cost on a node is not computed twice for an element.
-pub(super) const EXPENSIVE: u32 = 8;
-
 /// What it would cost to compute a value again from memory.
 #[derive(Clone, Default)]
 pub(super) struct Recompute {
@@ -119,11 +117,11 @@ impl Recompute {
         }
     }
     /// True when every consumer may as well compute the value itself.
-    pub fn is_cheap(&self) -> bool {
-        self.cost < EXPENSIVE && self.large.len() <= 1 && self.small <= 4
+    pub fn is_cheap(&self, limits: &FusionLimits) -> bool {
+        self.cost < limits.expensive && self.large.len() <= 1 && self.small <= 4
     }
     /// True when computing the value reads (almost) nothing.
-    pub fn is_free(&self) -> bool {
-        self.cost < EXPENSIVE && self.large.is_empty() && self.small <= 2
+    pub fn is_free(&self, limits: &FusionLimits) -> bool {
+        self.cost < limits.expensive && self.large.is_empty() && self.small <= 2
     }
 }

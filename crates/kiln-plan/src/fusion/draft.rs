@@ -5,9 +5,6 @@ use super::{Form, Group, GroupKind, form_of, is_inline, kind_of};
 use kiln_ir::{Func, NodeId, Op, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Most reductions that join a row kernel one after the other.
-pub(super) const MAX_ROW_REDUCTIONS: usize = 6;
-
 /// A group under construction.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
@@ -24,9 +21,6 @@ pub(super) struct Draft {
     /// Holds a window.
     pub window: bool,
 }
-
-/// Most concatenations and paddings in one kernel.
-pub(super) const MAX_PIECES: u32 = 4;
 
 impl Draft {
     pub fn new(func: &Func, id: NodeId, pos: u64) -> Draft {
@@ -73,6 +67,7 @@ impl Draft {
             outputs: self.outputs.into_iter().collect(),
             inputs: self.inputs.into_iter().collect(),
             form: self.form,
+            call: None,
         }
     }
 }

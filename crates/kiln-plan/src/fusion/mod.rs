@@ -16,9 +16,10 @@ mod plan;
 mod rows;
 mod siblings;
 
+use crate::model::MachineModel;
 pub use cost::windows_tile;
 use kiln_ir::{Func, Node, NodeId, Op, Value};
-use std::fmt::Write as _;
+use kiln_program::CallInfo;
 
 /// The nodes of one function, partitioned into units of execution.
 #[derive(Clone, Debug, Default)]
@@ -87,29 +88,16 @@ pub struct Group {
     pub inputs: Vec<Value>,
     /// The iteration space of a kernel (anything for other kinds).
     pub form: Form,
-}
-
-/// What [`plan`] may do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FusionOptions {
-    /// False: every node is a group of its own.
-    pub enabled: bool,
-    /// Most nodes in one kernel.
-    pub max_nodes: usize,
-    /// Most values that one kernel reads from memory.
-    pub max_inputs: usize,
-}
-
-impl Default for FusionOptions {
-    fn default() -> FusionOptions {
-        FusionOptions { enabled: true, max_nodes: 128, max_inputs: 32 }
-    }
+    /// The call of a library group, once that is known; none when its result has no elements.
+    pub call: Option<CallInfo>,
 }
 
 /// Partitions the nodes that the outputs of `func` need. `func` is optimized and has constant sizes only. Parameters and
 /// constants (see [`is_inline`]) belong to no group: they lie in memory.
-pub fn plan(func: &Func, options: &FusionOptions) -> FusionPlan {
-    plan::plan(func, options)
+///
+/// With `fuse` off every node is a group of its own.
+pub fn plan(func: &Func, fuse: bool, machine: &MachineModel) -> FusionPlan {
+    plan::plan(func, fuse, machine)
 }
 
 /// True for nodes that every consumer recomputes instead of reading them from memory: literals whose elements are all
@@ -168,33 +156,6 @@ pub(crate) fn elements(func: &Func, v: Value) -> usize {
 impl FusionPlan {
     /// The plan as text, for people and tests: one line per group with the operators inside, reads and writes.
     pub fn describe(&self, func: &Func) -> String {
-        let mut out = String::new();
-        for g in &self.groups {
-            let form = match (g.kind, g.form) {
-                (GroupKind::Library, _) => "library".to_owned(),
-                (GroupKind::Control, _) => "control".to_owned(),
-                (GroupKind::Alias, _) => "alias".to_owned(),
-                (GroupKind::Kernel, Form::Elementwise { elements }) => format!("loop[{elements}]"),
-                (GroupKind::Kernel, Form::Rows { rows, cols }) => format!("rows[{rows}x{cols}]"),
-                (GroupKind::Kernel, Form::Reduction { elements }) => format!("reduce[{elements}]"),
-                (GroupKind::Kernel, Form::Root(_)) => "root".to_owned(),
-            };
-            let ops: Vec<String> = g.nodes.iter().map(|n| func.node(*n).op.name().to_owned()).collect();
-            let vals = |vs: &[Value]| {
-                let names: Vec<String> = vs.iter().map(|v| value_name(func, *v)).collect();
-                names.join(" ")
-            };
-            let _ = writeln!(out, "{form} {{{}}} ({}) -> ({})", ops.join(" "), vals(&g.inputs), vals(&g.outputs));
-        }
-        out
-    }
-}
-
-fn value_name(func: &Func, v: Value) -> String {
-    let node = func.node(v.node);
-    match &node.op {
-        Op::Parameter(_) => node.name.as_deref().map_or_else(|| format!("%{}", v.node.0), |n| format!("%{n}")),
-        _ if v.result == 0 => format!("%{}", v.node.0),
-        _ => format!("%{}#{}", v.node.0, v.result),
+        self.groups.iter().map(|g| crate::text::group(func, g) + "\n").collect()
     }
 }

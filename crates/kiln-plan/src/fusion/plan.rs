@@ -1,18 +1,19 @@
 //! The planner.
 
-use super::cost::{EXPENSIVE, Recompute, op_cost, reduces_trailing, windows_tile};
-use super::draft::{Draft, MAX_PIECES, MAX_ROW_REDUCTIONS, is_reduction, pieces};
+use super::cost::{Recompute, op_cost, reduces_trailing, windows_tile};
+use super::draft::{Draft, is_reduction, pieces};
 use super::rows::{At, operand_at};
-use super::{Form, FusionOptions, FusionPlan, GroupKind, elements, is_inline, kind_of};
+use super::{Form, FusionPlan, GroupKind, elements, is_inline, kind_of};
+use crate::model::{FusionLimits, MachineModel};
 use kiln_ir::{Func, NodeId, Op};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) fn plan(func: &Func, options: &FusionOptions) -> FusionPlan {
-    if !options.enabled {
+pub(super) fn plan(func: &Func, fuse: bool, machine: &MachineModel) -> FusionPlan {
+    if !fuse {
         return singletons(func);
     }
-    let mut p = Planner::new(func, options);
+    let mut p = Planner::new(func, machine);
     for (id, node) in func.iter().rev() {
         if p.live[id.index()] && !matches!(node.op, Op::Parameter(_) | Op::Constant(_)) {
             p.visit(id);
@@ -48,7 +49,10 @@ struct Reader {
 
 pub(super) struct Planner<'f> {
     pub func: &'f Func,
-    pub options: FusionOptions,
+    pub limits: FusionLimits,
+    /// Of a large reduction (from so many elements on), rows so few that it runs in two stages.
+    few_rows: usize,
+    large: usize,
     live: Vec<bool>,
     /// Live users of each node.
     pub users: Vec<SmallVec<[NodeId; 4]>>,
@@ -66,7 +70,8 @@ pub(super) struct Planner<'f> {
 const STEP: u64 = 1 << 32;
 
 impl<'f> Planner<'f> {
-    fn new(func: &'f Func, options: &FusionOptions) -> Planner<'f> {
+    fn new(func: &'f Func, machine: &MachineModel) -> Planner<'f> {
+        let limits = machine.fusion;
         let n = func.nodes().len();
         let live = func.live_nodes();
         let mut users = vec![SmallVec::new(); n];
@@ -80,10 +85,12 @@ impl<'f> Planner<'f> {
             }
         }
         func.outputs.iter().for_each(|o| fetched[o.value.node.index()] = true);
-        let recompute = recomputation(func, &live);
+        let recompute = recomputation(func, &live, &limits);
         Planner {
             func,
-            options: *options,
+            limits,
+            few_rows: machine.two_stage.few_rows as usize,
+            large: machine.two_stage.from_elements as usize,
             live,
             users,
             fetched,
@@ -175,11 +182,11 @@ impl<'f> Planner<'f> {
             .collect();
         let everywhere = joinable.len() == readers.len() && !self.fetched[id.index()];
         let again = &self.recompute[id.index()];
-        if everywhere && (joinable.len() == 1 || again.is_cheap()) {
+        if everywhere && (joinable.len() == 1 || again.is_cheap(&self.limits)) {
             for (g, at) in joinable {
                 self.join(id, g, at);
             }
-        } else if again.is_free() {
+        } else if again.is_free(&self.limits) {
             for (g, at) in joinable {
                 self.join(id, g, at);
             }
@@ -265,8 +272,8 @@ impl<'f> Planner<'f> {
 
     fn has_room(&self, g: GroupId, id: NodeId) -> bool {
         let group = &self.groups[g];
-        group.nodes.len() < self.options.max_nodes
-            && group.inputs.len() + self.func.node(id).operands.len() <= self.options.max_inputs + 1
+        group.nodes.len() < self.limits.max_nodes
+            && group.inputs.len() + self.func.node(id).operands.len() <= self.limits.max_inputs + 1
     }
 
     /// The form of a group when a reduction joins it.
@@ -289,11 +296,11 @@ impl<'f> Planner<'f> {
             }
             Form::Elementwise { elements: n } if !trailing && n == kept => Some(Form::Reduction { elements: n }),
             // Few long rows are reduced in two stages, which takes reductions that do not depend on each other.
-            Form::Rows { rows, cols: c } if rows < 32 && rows * c >= 1 << 16 => None,
+            Form::Rows { rows, cols: c } if rows < self.few_rows && rows * c >= self.large => None,
             Form::Rows { rows, cols: c } if trailing && kept == rows && c == cols => {
                 // Each further reduction is another loop over the row that computes again what it needs.
                 let reductions = group.nodes.keys().filter(|n| is_reduction(&self.func.node(**n).op)).count();
-                (reductions < MAX_ROW_REDUCTIONS).then_some(group.form)
+                (reductions < self.limits.max_row_reductions).then_some(group.form)
             }
             Form::Reduction { elements: n } if !trailing && kept == n => {
                 let axes = match &node.op {
@@ -310,7 +317,7 @@ impl<'f> Planner<'f> {
 
     /// True when a row kernel with whole rows as output would leave threads idle.
     pub(super) fn too_few_rows(&self, rows: usize, cols: usize) -> bool {
-        rows < 8 && rows.saturating_mul(cols) >= 1 << 16
+        rows < self.limits.few_full_rows && rows.saturating_mul(cols) >= self.large
     }
 
     /// True when a node may be computed where a group needs it.
@@ -324,11 +331,11 @@ impl<'f> Planner<'f> {
         match &node.op {
             Op::Reduce { .. } | Op::ArgReduce { .. } => self.joined_form(id, g, at).is_some(),
             Op::Concatenate(_) | Op::Pad { .. } => {
-                whole && !group.window && group.pieces < MAX_PIECES && self.same_shape(id, g)
+                whole && !group.window && group.pieces < self.limits.max_pieces && self.same_shape(id, g)
             }
             Op::ReduceWindow { window, .. } => {
                 let size: i64 = window.dims.iter().map(|w| w.size).product();
-                whole && !group.window && group.pieces == 0 && size <= 16
+                whole && !group.window && group.pieces == 0 && size <= self.limits.max_window
             }
             Op::Transpose(perm) => {
                 // Lanes along a row would not find its elements side by side.
@@ -360,12 +367,17 @@ impl<'f> Planner<'f> {
                     // Lanes run over what is kept, so a value per reduced row is computed again for all of them.
                     At::Operand(k) => self.reduced_elements(g) != k,
                 };
-                !again || self.recompute[id.index()].cost < EXPENSIVE
+                !again || self.recompute[id.index()].cost < self.limits.expensive
             }
             Op::SelectAndScatter { .. } => {
                 let plain = group.pieces == 0 && !group.window;
                 let only = self.users[id.index()].len() == 1 && !self.fetched[id.index()];
-                whole && plain && only && windows_tile(self.func, node) && self.same_shape(id, g) && self.all_at(g, at)
+                whole
+                    && plain
+                    && only
+                    && windows_tile(self.func, node, &self.limits)
+                    && self.same_shape(id, g)
+                    && self.all_at(g, at)
             }
             Op::Parameter(_)
             | Op::Constant(_)
@@ -456,7 +468,7 @@ impl<'f> Planner<'f> {
 }
 
 /// For every node, what computing it again would take.
-fn recomputation(func: &Func, live: &[bool]) -> Vec<Recompute> {
+fn recomputation(func: &Func, live: &[bool], limits: &FusionLimits) -> Vec<Recompute> {
     let mut out: Vec<Recompute> = vec![Recompute::default(); func.nodes().len()];
     for (id, node) in func.iter() {
         if !live[id.index()] {
@@ -470,7 +482,7 @@ fn recomputation(func: &Func, live: &[bool]) -> Vec<Recompute> {
                 continue;
             }
             let below = &out[v.node.index()];
-            let leaf = matches!(from.op, Op::Parameter(_) | Op::Constant(_)) || !below.is_cheap();
+            let leaf = matches!(from.op, Op::Parameter(_) | Op::Constant(_)) || !below.is_cheap(limits);
             if leaf {
                 r.read(*v, elements(func, *v), count);
                 continue;

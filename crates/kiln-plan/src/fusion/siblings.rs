@@ -1,6 +1,5 @@
 //! Joining groups that neither produces for the other: same iteration space, common input.
 
-use super::draft::MAX_PIECES;
 use super::plan::{GroupId, Planner};
 use super::{Form, GroupKind, elements};
 use kiln_ir::{NodeId, Op, Value};
@@ -64,7 +63,7 @@ impl Planner<'_> {
         if a.kind != GroupKind::Kernel || b.kind != GroupKind::Kernel {
             return None;
         }
-        if a.pieces + b.pieces > MAX_PIECES
+        if a.pieces + b.pieces > self.limits.max_pieces
             || (a.window || b.window) && (a.window && b.window || a.pieces + b.pieces > 0)
         {
             return None;
@@ -120,7 +119,7 @@ impl Planner<'_> {
         let (a, b) = (&self.groups[g], &self.groups[h]);
         let inputs: BTreeSet<Value> = a.inputs.union(&b.inputs).copied().collect();
         let size = a.nodes.keys().chain(b.nodes.keys()).collect::<BTreeSet<_>>().len();
-        if size > self.options.max_nodes || inputs.len() > self.options.max_inputs {
+        if size > self.limits.max_nodes || inputs.len() > self.limits.max_inputs {
             return false;
         }
         // A node in both at different places would be needed at another place than it was admitted for.

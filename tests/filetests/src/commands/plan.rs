@@ -3,9 +3,9 @@
 use super::function;
 use crate::Outcome;
 use crate::file::TestFile;
-use kiln_plan::fusion::{FusionOptions, plan};
+use kiln_plan::fusion::plan;
 
 pub(super) fn run(file: &TestFile) -> Outcome {
     let func = function(file)?;
-    Ok(plan(&func, &FusionOptions::default()).describe(&func))
+    Ok(plan(&func, true, &kiln::cpu::machine()).describe(&func))
 }

@@ -1,14 +1,14 @@
 //! Control flow: state of loops, results of branches.
 
-use super::values::is_invariant;
-use super::{Region, lower};
-use crate::buffers::Buffers;
+use crate::builder::ProgramBuilder;
+use crate::region::{Region, lower};
 use kiln_ir::{Diagnostics, Func, Node, NodeId, Op, Value};
 use kiln_plan::fusion::Group;
+use kiln_plan::region::is_invariant;
 use kiln_program::{BufferId, Step};
 
 impl Region<'_> {
-    pub(super) fn control(&mut self, ctx: &mut Buffers, group: &Group) -> Result<(), Diagnostics> {
+    pub(crate) fn control(&mut self, ctx: &mut ProgramBuilder, group: &Group) -> Result<(), Diagnostics> {
         let id = group.nodes[0];
         let node: &Node = self.func.node(id);
         match &node.op {
@@ -32,7 +32,13 @@ impl Region<'_> {
         }
     }
 
-    fn while_loop(&mut self, ctx: &mut Buffers, id: NodeId, cond: &Func, body: &Func) -> Result<(), Diagnostics> {
+    fn while_loop(
+        &mut self,
+        ctx: &mut ProgramBuilder,
+        id: NodeId,
+        cond: &Func,
+        body: &Func,
+    ) -> Result<(), Diagnostics> {
         let operands = self.func.node(id).operands.clone();
         let mut state = Vec::with_capacity(operands.len());
         let mut targets = Vec::with_capacity(operands.len());
@@ -46,40 +52,51 @@ impl Region<'_> {
                 targets.push(Some(buffer));
             }
         }
-        let (cond_steps, outputs) = lower(ctx, cond, &state, &[None])?;
-        let (body_steps, _) = lower(ctx, body, &state, &targets)?;
+        let plan = self.plan;
+        let nested = &plan.nested[&id];
+        let (cond_steps, outputs) = lower(ctx, cond, &nested[0], &state, &[None])?;
+        let (body_steps, _) = lower(ctx, body, &nested[1], &state, &targets)?;
         self.steps.push(Step::While { cond: cond_steps, pred: outputs[0], body: body_steps });
         Ok(())
     }
 
     /// The buffer that holds one state of a loop: that of its start value if this is the value's last use, otherwise one that
     /// the start value is copied to.
-    fn loop_state(&mut self, ctx: &mut Buffers, operands: &[Value], operand: Value, result: Value) -> BufferId {
-        let (from, to) = (self.values.root(operand), self.values.root(result));
+    fn loop_state(&mut self, ctx: &mut ProgramBuilder, operands: &[Value], operand: Value, result: Value) -> BufferId {
+        let (from, to) = (self.plan.root(operand), self.plan.root(result));
         let source = self.buffer(ctx, operand);
-        let used_once = operands.iter().filter(|&&v| self.values.root(v) == from).count() == 1;
+        let used_once = operands.iter().filter(|&&v| self.plan.root(v) == from).count() == 1;
         let in_place: &[Value] = if used_once { &[operand] } else { &[] };
         if let Some(target) = self.reachable_target(to, in_place) {
             ctx.copy(&mut self.steps, source, target);
-            self.buffer_of[to.0] = Some(target);
+            self.buffer_of[to.index()] = Some(target);
             return target;
         }
-        self.owned[to.0] = true;
-        if used_once && self.dies_here(from) && self.owned[from.0] && !self.taken[from.0] && self.is_arena(ctx, source)
+        self.owned[to.index()] = true;
+        if used_once
+            && self.dies_here(from)
+            && self.owned[from.index()]
+            && !self.taken[from.index()]
+            && self.is_arena(ctx, source)
         {
-            self.taken[from.0] = true;
-            self.buffer_of[to.0] = Some(source);
+            self.taken[from.index()] = true;
+            self.buffer_of[to.index()] = Some(source);
             return source;
         }
         let ty = self.func.ty(result);
         let buffer = ctx.arena(&self.name(result), ty.dtype, self.bytes(result));
         ctx.copy(&mut self.steps, source, buffer);
-        self.buffer_of[to.0] = Some(buffer);
+        self.buffer_of[to.index()] = Some(buffer);
         buffer
     }
 
     /// Lowers each branch so that its results end up in the node's result buffers.
-    fn branches(&mut self, ctx: &mut Buffers, id: NodeId, branches: &[&Func]) -> Result<Vec<Vec<Step>>, Diagnostics> {
+    fn branches(
+        &mut self,
+        ctx: &mut ProgramBuilder,
+        id: NodeId,
+        branches: &[&Func],
+    ) -> Result<Vec<Vec<Step>>, Diagnostics> {
         let args: Vec<Value> = self.func.node(id).operands[1..].to_vec();
         let params: Vec<BufferId> = args.iter().map(|&v| self.buffer(ctx, v)).collect();
         let results: Vec<Value> = self.func.results(id).collect();
@@ -88,6 +105,11 @@ impl Region<'_> {
             self.bind(ctx, result, &crate::emit::Emitted::default());
             targets.push(Some(self.buffer(ctx, result)));
         }
-        branches.iter().map(|branch| lower(ctx, branch, &params, &targets).map(|(steps, _)| steps)).collect()
+        let nested = self.plan.nested[&id].iter();
+        branches
+            .iter()
+            .zip(nested)
+            .map(|(branch, plan)| lower(ctx, branch, plan, &params, &targets).map(|(steps, _)| steps))
+            .collect()
     }
 }

@@ -1,17 +1,37 @@
-//! Products, convolutions, Fourier transforms and factorizations as library calls.
+//! Products, convolutions, Fourier transforms and factorizations as calls of the machine's kernels.
 
 mod convolution;
 mod dot;
 mod fft;
 mod linalg;
 
+use crate::fusion::Group;
+use crate::model::MachineModel;
+use crate::region::byte_size;
 use kiln_ir::layout::strides;
 use kiln_ir::{Diagnostic, Func, NodeId, Op, Value};
-use kiln_program::Call;
 use kiln_program::call::CallParams;
+use kiln_program::{Call, CallInfo};
 use smallvec::SmallVec;
 
-/// The library call that computes a node, on dense row-major operands.
+/// The call that computes a group of kind [`crate::fusion::GroupKind::Library`]; none when its result has no elements.
+///
+/// # Errors
+/// A node for whose parameters the machine has no kernel, with its source line.
+pub(crate) fn site(func: &Func, group: &Group, machine: &MachineModel) -> Result<Option<CallInfo>, Diagnostic> {
+    let out = group.outputs[0];
+    if byte_size(func, out) == 0 {
+        return Ok(None);
+    }
+    let (node, call) = (func.node(out.node), call(func, out.node)?);
+    if !machine.library.takes(&call) {
+        let problem = format!("the machine \"{}\" has no kernel for it", machine.name);
+        return Err(Diagnostic::new(format!("{}.library", node.op.name()), problem).at(&node.loc));
+    }
+    Ok(Some(machine.library.site(call)))
+}
+
+/// The call that computes a node, on dense row-major operands.
 ///
 /// # Errors
 /// A node that no library kernel can take, with its source line.
@@ -40,7 +60,7 @@ pub fn call(func: &Func, id: NodeId) -> Result<Call, Diagnostic> {
 
 /// Sizes of a value.
 fn sizes(func: &Func, v: Value) -> SmallVec<[usize; 4]> {
-    func.ty(v).shape.as_sizes().expect("static shapes are checked before lowering")
+    func.ty(v).shape.as_sizes().expect("legal functions have static shapes")
 }
 
 /// Sizes and row-major strides (in elements) of a value.
