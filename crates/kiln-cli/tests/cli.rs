@@ -115,6 +115,7 @@ fn inspects_programs_and_artifacts() {
         ("stablehlo", "stablehlo.dot_general"),
         ("optimized", "exponential"),
         ("passes", "fold_constants"),
+        ("plan", "library {dot_general}"),
         ("kernels", "kernel"),
         ("program", "call dot_general"),
         ("code", "; kernel #0"),
@@ -123,6 +124,9 @@ fn inspects_programs_and_artifacts() {
         assert!(stdout(&o).contains(part), "{stage}: {}{}", stdout(&o), stderr(&o));
     }
     assert!(stdout(&kiln_at(&dir, &["inspect", "line.mlir", "--dot"])).starts_with("digraph"));
+    let groups = stdout(&kiln_at(&dir, &["inspect", "line.mlir", "--ir", "plan", "--dot"]));
+    assert!(groups.starts_with("digraph") && groups.contains("library {dot_general}"), "{groups}");
+    assert_eq!(code(&kiln_at(&dir, &["inspect", "line.mlir", "--ir", "kernels", "--dot"])), 2);
     assert_eq!(code(&kiln_at(&dir, &["compile", "line.mlir", "-o", "line.kiln"])), 0);
     let o = kiln_at(&dir, &["inspect", "line.kiln"]);
     assert!(stdout(&o).contains("output   r0: f32[2, 2]") && stdout(&o).contains("bytes of code"), "{}", stdout(&o));
