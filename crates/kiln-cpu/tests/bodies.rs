@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Rng, assert_same, buffers, options, run_code, verified};
-use kiln_cpu::{CpuOptions, KernelEmitter, MachineCode, Worker, compile_kernels, compile_kernels_with, emitters};
+use kiln_cpu::{CpuOptions, KernelEmitter, MachineCode, Worker, compile_kernels_with, emitters};
 use kiln_loops::analysis::{BodyCall, bodies, with_calls};
 use kiln_loops::math::MathOptions;
 use kiln_loops::{Kernel, LoopKind, Stmt, Verified};
@@ -45,10 +45,14 @@ fn kernels() -> Vec<Kernel> {
     texts.map(parse).collect()
 }
 
+/// The emitter that takes every kernel, alone.
+fn complete(options: &CpuOptions) -> Vec<Box<dyn KernelEmitter>> {
+    vec![emitters(options).expect("the host is supported").pop().expect("an emitter")]
+}
+
 fn with_bodies(options: &CpuOptions) -> Vec<Box<dyn KernelEmitter>> {
-    let inner = emitters(options).expect("the host is supported").remove(0);
-    let mut all = emitters(options).expect("the host is supported");
-    all.insert(0, Box::new(BodyEmitter(inner)));
+    let mut all = complete(options);
+    all.insert(0, Box::new(BodyEmitter(complete(options).remove(0))));
     all
 }
 
@@ -56,7 +60,7 @@ fn with_bodies(options: &CpuOptions) -> Vec<Box<dyn KernelEmitter>> {
 fn bodies_compute_the_same() {
     let kernels = verified(&kernels());
     let options = options();
-    let (plain, _) = compile_kernels(&kernels, &options).expect("compiles");
+    let (plain, _) = compile_kernels_with(&complete(&options), &kernels, &options).expect("compiles");
     let (code, report) = compile_kernels_with(&with_bodies(&options), &kernels, &options).expect("compiles");
     let taken: usize = report.kernels.iter().map(|k| k.bodies).sum();
     assert!(taken >= 9, "{taken} loops of {} kernels", kernels.len());
@@ -102,7 +106,7 @@ fn an_emitter_may_keep_the_loops() {
     let last = list.pop().expect("Cranelift");
     list.push(Box::new(Keeps(last)));
     let (code, _) = compile_kernels_with(&list, &kernels, &options).expect("compiles");
-    let (plain, _) = compile_kernels(&kernels, &options).expect("compiles");
+    let (plain, _) = compile_kernels_with(&complete(&options), &kernels, &options).expect("compiles");
     let mut rng = Rng(4);
     let mut expected: Vec<Vec<Vec<u8>>> = kernels.iter().map(|k| buffers(k, &mut rng)).collect();
     let mut found = expected.clone();
@@ -114,12 +118,13 @@ fn an_emitter_may_keep_the_loops() {
 }
 
 #[test]
-fn without_a_body_emitter_nothing_changes() {
+fn without_a_body_emitter_nothing_is_called() {
     let (kernels, options) = (verified(&kernels()), options());
-    let (code, report) = compile_kernels(&kernels, &options).expect("compiles");
-    let alone = emitters(&options).expect("the host is supported");
-    assert_eq!(compile_kernels_with(&alone, &kernels, &options).expect("compiles").0, code);
+    let (code, report) = compile_kernels_with(&complete(&options), &kernels, &options).expect("compiles");
     assert!(report.kernels.iter().all(|k| k.bodies == 0 && k.emitter == "cranelift"));
+    let bytes: usize = report.kernels.iter().map(|k| k.bytes.next_multiple_of(64)).sum();
+    assert!(code.bytes.len() <= bytes + 64, "nothing but the kernels and an empty entry");
+    assert_eq!(compile_kernels_with(&complete(&options), &kernels, &options).expect("compiles").0, code);
 }
 
 #[test]

@@ -299,8 +299,7 @@ fn functions_are_aligned_and_the_bytes_the_same_every_time() {
     for k in [map(BinaryOp::Add, 1.0, 8), map(BinaryOp::Add, 2.0, 8)] {
         f.kernel(k, 8);
     }
-    let (code, report) = f.compile();
-    assert!(report.kernels.iter().all(|k| (k.emitter, k.bodies) == ("cranelift", 0)));
+    let (code, _) = f.compile();
     assert_ne!(code.kernels[0], code.kernels[1]);
     assert!(code.kernels.iter().chain([&code.entry]).all(|k| k % 64 == 0));
     assert_eq!(f.compile().0, code, "the bytes are the same every time");
