@@ -83,32 +83,7 @@ impl Emitter<'_> {
             }
             Op::Case { branches } => return self.nested_case(branches, x),
             Op::Composite { body, .. } => return Ok(self.nested(body, x)?.into()),
-            Op::Iota { .. }
-            | Op::BitcastConvert(_)
-            | Op::Concatenate(_)
-            | Op::Reduce { .. }
-            | Op::Complex
-            | Op::Real
-            | Op::Imag
-            | Op::Pad { .. }
-            | Op::DotGeneral(_)
-            | Op::GenericReduce { .. }
-            | Op::ArgReduce { .. }
-            | Op::Convolution(_)
-            | Op::ReduceWindow { .. }
-            | Op::GenericReduceWindow { .. }
-            | Op::SelectAndScatter { .. }
-            | Op::GenericSelectAndScatter { .. }
-            | Op::Gather(_)
-            | Op::DynamicUpdateSlice
-            | Op::Scatter { .. }
-            | Op::GenericScatter { .. }
-            | Op::Sort { .. }
-            | Op::Fft { .. }
-            | Op::Cholesky { .. }
-            | Op::TriangularSolve { .. }
-            | Op::While { .. }
-            | Op::RngBitGenerator { .. } => return Err(inside(node, "it is not computed element by element")),
+            _ => return Err(inside(node, "it is not computed element by element")),
         };
         Ok(smallvec![one])
     }

@@ -379,26 +379,7 @@ impl<'f> Planner<'f> {
                     && self.same_shape(id, g)
                     && self.all_at(g, at)
             }
-            Op::Parameter(_)
-            | Op::Constant(_)
-            | Op::OptimizationBarrier
-            | Op::DotGeneral(_)
-            | Op::Convolution(_)
-            | Op::DynamicUpdateSlice
-            | Op::Scatter { .. }
-            | Op::GenericReduce { .. }
-            | Op::GenericReduceWindow { .. }
-            | Op::GenericSelectAndScatter { .. }
-            | Op::GenericScatter { .. }
-            | Op::Sort { .. }
-            | Op::Fft { .. }
-            | Op::Cholesky { .. }
-            | Op::TriangularSolve { .. }
-            | Op::While { .. }
-            | Op::If { .. }
-            | Op::Case { .. }
-            | Op::RngBitGenerator { .. }
-            | Op::Composite { .. } => false,
+            _ => false,
         }
     }
 

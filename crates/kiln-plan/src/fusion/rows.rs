@@ -2,6 +2,7 @@
 
 use super::cost::{is_alias, reduces_trailing};
 use super::elements;
+use kiln_ir::op::Window;
 use kiln_ir::{Func, Node, Op};
 
 /// Where the elements of a value are needed in a kernel.
@@ -78,40 +79,29 @@ pub(super) fn operand_at(func: &Func, node: &Node, at: At, i: usize) -> Option<A
                 At::Operand(_) | At::Once | At::Many => At::Many,
             })
         }
-        Op::ReduceWindow { window, .. } => {
-            if i == 1 {
-                return Some(scalar);
-            }
-            let apart =
-                window.dims.iter().all(|w| w.stride >= w.size && w.window_dilation == 1 && w.base_dilation == 1);
-            apart.then_some(moved)
-        }
-        Op::SelectAndScatter { window, .. } => match i {
-            0 => {
-                let apart = window.dims.iter().all(|w| w.stride >= w.size && w.window_dilation == 1);
-                apart.then_some(At::Once)
-            }
-            1 => Some(At::Once),
-            _ => Some(scalar),
+        _ => operand_of_root_at(node, moved, i),
+    }
+}
+
+/// [`operand_at`] for operators over windows and those that govern a kernel.
+fn operand_of_root_at(node: &Node, moved: At, i: usize) -> Option<At> {
+    let scalar = At::Lead(1);
+    match &node.op {
+        Op::ReduceWindow { window, .. } => match i {
+            1 => Some(scalar),
+            _ => apart(window).then_some(moved),
         },
-        Op::GenericSelectAndScatter { window, .. } => match i {
-            0 => {
-                let apart = window.dims.iter().all(|w| w.stride >= w.size && w.window_dilation == 1);
-                apart.then_some(At::Once)
-            }
+        Op::SelectAndScatter { window, .. } | Op::GenericSelectAndScatter { window, .. } => match i {
+            0 => window.dims.iter().all(|w| w.stride >= w.size && w.window_dilation == 1).then_some(At::Once),
             1 => Some(At::Once),
             _ => Some(scalar),
         },
         // Tensors first, then initial values and captures.
         Op::GenericReduce { body, .. } => Some(if i < body.outputs.len() { moved } else { scalar }),
-        Op::GenericReduceWindow { window, body } => {
-            if i >= body.outputs.len() {
-                return Some(scalar);
-            }
-            let apart =
-                window.dims.iter().all(|w| w.stride >= w.size && w.window_dilation == 1 && w.base_dilation == 1);
-            apart.then_some(moved)
-        }
+        Op::GenericReduceWindow { window, body } => match i < body.outputs.len() {
+            true => apart(window).then_some(moved),
+            false => Some(scalar),
+        },
         Op::GenericScatter { body, .. } => match i.cmp(&body.outputs.len()) {
             std::cmp::Ordering::Less => None,
             std::cmp::Ordering::Equal => Some(At::Many),
@@ -133,21 +123,13 @@ pub(super) fn operand_at(func: &Func, node: &Node, at: At, i: usize) -> Option<A
             1 => Some(At::Many),
             _ => Some(At::Once),
         },
-        Op::Parameter(_)
-        | Op::Constant(_)
-        | Op::Iota { .. }
-        | Op::GetDimensionSize(_)
-        | Op::DotGeneral(_)
-        | Op::Convolution(_)
-        | Op::Fft { .. }
-        | Op::Cholesky { .. }
-        | Op::TriangularSolve { .. }
-        | Op::While { .. }
-        | Op::If { .. }
-        | Op::Case { .. }
-        | Op::RngBitGenerator { .. }
-        | Op::Composite { .. } => None,
+        _ => None,
     }
+}
+
+/// True when no two windows share an element.
+fn apart(window: &Window) -> bool {
+    window.dims.iter().all(|w| w.stride >= w.size && w.window_dilation == 1 && w.base_dilation == 1)
 }
 
 /// True when a broadcast repeats its operand along trailing dimensions only.
