@@ -7,6 +7,7 @@ mod crate_graph;
 mod determinism;
 mod devices;
 mod diagnostics;
+mod golden;
 mod memory;
 mod mistakes;
 mod options;

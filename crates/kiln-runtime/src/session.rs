@@ -7,6 +7,7 @@ use crate::initialize::initial_value;
 use crate::outputs::Outputs;
 use crate::view::{TensorView, TensorViewMut};
 use kiln_ir::{DType, Tensor};
+use kiln_program::Variable;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -27,9 +28,24 @@ pub(crate) struct State {
     pub(crate) dtype: DType,
     pub(crate) shape: Vec<usize>,
     pub(crate) memory: Box<dyn DeviceBuffer>,
+    /// The memory belongs to whoever made the executable too, a mapped file perhaps: nobody writes it.
+    shared: bool,
 }
 
 impl State {
+    /// # Errors
+    /// When another executable has a variable of this name and of another type.
+    fn check(&self, other: &Variable) -> Result<(), RunError> {
+        if self.dtype == other.dtype && self.shape == other.shape {
+            return Ok(());
+        }
+        Err(RunError::VariableType {
+            name: self.name.clone(),
+            expected: type_name(self.dtype, &self.shape),
+            found: type_name(other.dtype, &other.shape),
+        })
+    }
+
     /// The bytes of its value; in place where the host can read them.
     ///
     /// # Errors
@@ -75,32 +91,50 @@ impl Session {
         }
         // Nothing is added before everything is known to fit.
         let mut added: Vec<State> = Vec::new();
-        let mut addresses = Vec::new();
         for v in &exe.signature().variables {
-            if let Some(&i) = self.by_name.get(&v.name) {
-                let known = &self.variables[i];
-                if known.dtype != v.dtype || known.shape != v.shape {
-                    return Err(RunError::VariableType {
-                        name: v.name.clone(),
-                        expected: type_name(known.dtype, &known.shape),
-                        found: type_name(v.dtype, &v.shape),
-                    });
-                }
-                addresses.push(known.memory.address());
-                continue;
+            match self.by_name.get(&v.name) {
+                Some(&i) => self.variables[i].check(v)?,
+                None => added.push(self.first(v)?),
             }
-            let value = initial_value(&v.init, v.dtype, &v.shape)
-                .map_err(|reason| RunError::Initializer { name: v.name.clone(), reason })?;
-            let memory = self.exe.device().variable(value.bytes())?;
-            addresses.push(memory.address());
-            added.push(State { name: v.name.clone(), dtype: v.dtype, shape: v.shape.clone(), memory });
         }
         for state in added {
             self.by_name.insert(state.name.clone(), self.variables.len());
             self.variables.push(state);
         }
+        for v in exe.signature().variables.iter().filter(|v| v.updated) {
+            self.own(self.by_name[&v.name])?;
+        }
+        let addresses = self.addresses(exe);
         self.bindings.push((exe.clone(), addresses));
         Ok(self.bindings.len() - 1)
+    }
+
+    /// A variable with its initial value: one that no run updates stays where the executable has it.
+    fn first(&self, v: &Variable) -> Result<State, RunError> {
+        let value = initial_value(&v.init, v.dtype, &v.shape)
+            .map_err(|reason| RunError::Initializer { name: v.name.clone(), reason })?;
+        let device = self.exe.device();
+        let memory = if v.updated { device.variable(value.bytes())? } else { device.shared(&value)? };
+        Ok(State { name: v.name.clone(), dtype: v.dtype, shape: v.shape.clone(), memory, shared: !v.updated })
+    }
+
+    /// Gives a variable memory that this session may write.
+    fn own(&mut self, i: usize) -> Result<(), RunError> {
+        if !self.variables[i].shared {
+            return Ok(());
+        }
+        let memory = self.exe.device().variable(&self.variables[i].bytes()?)?;
+        self.variables[i].memory = memory;
+        self.variables[i].shared = false;
+        let moved: Vec<Vec<Address>> = self.bindings.iter().map(|(exe, _)| self.addresses(exe)).collect();
+        self.bindings.iter_mut().zip(moved).for_each(|(binding, addresses)| binding.1 = addresses);
+        Ok(())
+    }
+
+    /// Where the variables of an executable lie that is bound.
+    fn addresses(&self, exe: &Executable) -> Vec<Address> {
+        let state = |name: &str| &self.variables[self.by_name[name]];
+        exe.signature().variables.iter().map(|v| state(&v.name).memory.address()).collect()
     }
 
     /// Runs the session's executable: feeds by name, all fetches back, variables updated.
@@ -172,7 +206,7 @@ impl Session {
     /// When there is no such variable, or it has another type.
     pub fn set<'t>(&mut self, name: &str, value: impl Into<TensorView<'t>>) -> Result<(), RunError> {
         let i = self.find(name)?;
-        let (v, value) = (&mut self.variables[i], value.into());
+        let (v, value) = (&self.variables[i], value.into());
         if v.dtype != value.dtype() || v.shape != value.shape() {
             return Err(RunError::VariableType {
                 name: name.into(),
@@ -180,7 +214,8 @@ impl Session {
                 found: type_name(value.dtype(), value.shape()),
             });
         }
-        Ok(v.memory.write(value.bytes())?)
+        self.own(i)?;
+        Ok(self.variables[i].memory.write(value.bytes())?)
     }
 
     fn find(&self, name: &str) -> Result<usize, RunError> {
