@@ -118,8 +118,8 @@ impl Fixture {
         let mut input = input.to_vec();
         let mut output = vec![-1i32; self.n as usize];
         let mut arena = vec![0u64; self.program.arena_bytes as usize / 8];
-        let buffers: [*mut u8; 4] =
-            [arena.as_mut_ptr().cast(), std::ptr::null_mut(), input.as_mut_ptr().cast(), output.as_mut_ptr().cast()];
+        let buffers: [*mut u8; 3] = [arena.as_mut_ptr().cast(), input.as_mut_ptr().cast(), output.as_mut_ptr().cast()];
+        assert_eq!(self.program.slot_count(), buffers.len(), "no constants, no variables");
         let calls: Vec<LibraryCallSite> = self
             .program
             .calls

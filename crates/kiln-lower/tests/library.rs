@@ -54,7 +54,7 @@ fn run(lowered: &Lowered, inputs: &[Tensor]) -> Vec<Tensor> {
         // SAFETY: the program is valid, its slots have their sizes.
         unsafe { op.function()(&ctx, op.params_ptr(), bufs.as_ptr()) };
     }
-    let first = 2 + inputs.len();
+    let first = program.slot_index(kiln_program::Slot::Output(0));
     let output = |(i, port): (usize, &kiln_program::BoundPort)| {
         let bytes: Vec<u8> = slots[first + i].as_flattened().iter().flat_map(|word| word.to_ne_bytes()).collect();
         Tensor::from_bytes(port.dtype, &port.shape[..], &bytes[..size(port)]).expect("a tensor")
