@@ -371,6 +371,6 @@ fn sizes_that_dimensions_do_not_give_are_errors() {
     let mut bytes = Vec::new();
     let (signature, programs) = (signature(), vec![Source::Compiled(&other)]);
     Contents { producer: "test", name: "sample", signature: &signature, programs }.write(&mut bytes).expect("written");
-    let error = open(&bytes).expect("read").load(0).err().expect("no sizes").to_string();
+    let error = open(&bytes).expect("read").load(0).expect_err("no sizes").to_string();
     assert!(error.contains("[batch, 3]"), "{error}");
 }
