@@ -76,7 +76,7 @@ impl KnownSizes {
             let mut sizes = ty.shape.iter().map(|d| d.as_const());
             sizes.try_fold(1i64, |a, d| a.checked_mul(d?)).is_some_and(|n| n <= MAX_KNOWN)
         };
-        let plain = func.nodes().iter().all(|n| n.op.regions().is_empty() && n.types.iter().all(small));
+        let plain = func.nodes().iter().all(|n| !n.op.has_functions() && n.types.iter().all(small));
         if !func.inputs.is_empty() || !plain {
             return Err(UnknownSizes::NotConstant);
         }

@@ -50,7 +50,7 @@ fn hash_tensor(t: &Tensor, h: &mut impl Hasher) {
 fn hash_outline(f: &Func, h: &mut impl Hasher) {
     f.nodes().len().hash(h);
     for n in f.nodes() {
-        if n.op.regions().is_empty() {
+        if !n.op.has_functions() {
             hash_op(&n.op, h);
         }
         n.operands.hash(h);

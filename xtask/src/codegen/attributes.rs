@@ -128,6 +128,17 @@ fn visit(out: &mut String, variants: &BTreeMap<String, &Operator>) {
     }
     nothing(out, variants.iter().filter(|(_, op)| op.attributes.is_empty()));
     out.push_str("}\n}\n\n");
+    let nested = |a: &Attribute| matches!(a.ty, AttributeType::Function | AttributeType::Functions);
+    let with: Vec<String> = (variants.iter())
+        .filter(|(_, op)| op.attributes.iter().any(nested))
+        .map(|(variant, op)| any(variant, op, ""))
+        .collect();
+    let _ = writeln!(
+        out,
+        "/// Whether there are nested functions: passes ask it of every node.\n\
+         pub const fn has_functions(&self) -> bool {{\nmatches!(self, {})\n}}\n",
+        with.join(" | ")
+    );
 }
 
 /// The statements that show one attribute to a visitor. The fields are references.

@@ -149,6 +149,9 @@ impl Op {
     /// The functions nested in the operator, in order.
     pub fn regions(&self) -> SmallVec<[&Func; 2]> {
         let mut all = SmallVec::new();
+        if !self.has_functions() {
+            return all;
+        }
         self.attributes(&mut |a| match a.value {
             AttributeValue::Function(f) => all.push(f),
             AttributeValue::Functions(many) => all.extend(many),
@@ -160,6 +163,9 @@ impl Op {
     /// The functions nested in the operator, for rewriting in place.
     pub fn regions_mut(&mut self) -> SmallVec<[&mut Func; 2]> {
         let mut all = SmallVec::new();
+        if !self.has_functions() {
+            return all;
+        }
         self.attributes_mut(&mut |a| {
             if let AttributeMut::Function(f) = a {
                 all.push(f);

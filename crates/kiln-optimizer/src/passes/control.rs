@@ -24,7 +24,7 @@ pub(crate) const PASS: Pass =
     Pass::new("control_flow", rewrite).on(|op| matches!(op, Op::While { .. } | Op::If { .. } | Op::Case { .. }));
 
 fn rewrite(old: Func, cx: &mut Cx) -> Func {
-    let used = old.used_results(|n| !n.op.regions().is_empty());
+    let used = old.used_results(|n| n.op.has_functions());
     walk(old, |new, node| {
         cx.work += 1;
         let used = &used[new.old().index()];

@@ -166,6 +166,22 @@ impl Op {
         }
     }
 
+    /// Whether there are nested functions: passes ask it of every node.
+    pub const fn has_functions(&self) -> bool {
+        matches!(
+            self,
+            Op::Case { .. }
+                | Op::Composite { .. }
+                | Op::GenericReduce { .. }
+                | Op::GenericReduceWindow { .. }
+                | Op::GenericScatter { .. }
+                | Op::GenericSelectAndScatter { .. }
+                | Op::If { .. }
+                | Op::Sort { .. }
+                | Op::While { .. }
+        )
+    }
+
     /// Calls `visit` with the sizes and functions in the attributes, in the order of the text form.
     pub fn attributes_mut<'a>(&'a mut self, visit: &mut impl FnMut(AttributeMut<'a>)) {
         match self {

@@ -150,7 +150,7 @@ impl Build {
         let node = site.node;
         let plain = |t: &TensorType| class(t.dtype) == Class::Legal;
         let legal = node.types.iter().all(plain) && site.types.iter().all(|t| plain(t));
-        if legal && node.op.regions().is_empty() && !matches!(node.op, Op::ReducePrecision { .. }) {
+        if legal && !node.op.has_functions() && !matches!(node.op, Op::ReducePrecision { .. }) {
             let operands = site.args.iter().map(|a| a.one()).collect();
             let node =
                 Node { op: node.op.clone(), operands, types: node.types.clone(), loc: node.loc.clone(), name: None };
@@ -161,10 +161,10 @@ impl Build {
             (Class::Complex, _) | (_, Class::Complex) => "complex",
             (Class::Narrow, _) | (_, Class::Narrow) => "small integer",
             (Class::Mini(_), _) | (_, Class::Mini(_)) => "small float",
-            (Class::Legal, Class::Legal) if node.op.regions().is_empty() => "reduce_precision",
+            (Class::Legal, Class::Legal) if !node.op.has_functions() => "reduce_precision",
             (Class::Legal, Class::Legal) => "nested function",
         });
-        if !node.op.regions().is_empty() {
+        if node.op.has_functions() {
             return self.with_regions(site, cx);
         }
         match node.op {
