@@ -64,7 +64,8 @@ impl ConstantPool {
 
     /// The contents of the blocks.
     pub(crate) fn into_blocks(self) -> Vec<Blob> {
-        if self.small.is_empty() && self.large.is_empty() {
+        // A literal without elements has a place as well.
+        if self.places.is_empty() {
             return Vec::new();
         }
         std::iter::once(Blob::from(&self.small[..])).chain(self.large.iter().map(Blob::of)).collect()
@@ -92,5 +93,14 @@ mod tests {
         let bytes: Vec<&[u8]> = blocks.iter().map(|b| &**b).collect();
         assert!(bytes[0].len() == 64 && bytes[0][..4] == *b.bytes() && bytes[1..] == [a.bytes(), c.bytes()]);
         assert!(ConstantPool::default().into_blocks().is_empty());
+    }
+
+    #[test]
+    fn a_literal_without_elements_has_a_block() {
+        let mut pool = ConstantPool::default();
+        assert!(std::mem::take(&mut pool).into_blocks().is_empty());
+        let empty = Tensor::from_vec([0], Vec::<f32>::new()).expect("no elements");
+        assert_eq!(pool.place(&empty), (0, 0));
+        assert_eq!(pool.into_blocks().len(), 1);
     }
 }
