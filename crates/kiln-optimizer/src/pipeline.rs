@@ -1,5 +1,5 @@
 //! Running passes: options, times, counts, dumps and the verifier around each. Which passes, and in what order, says
-//! [`crate::passes`].
+//! `passes`.
 
 use crate::context::{Cx, count_nodes};
 use crate::dump::Dump;

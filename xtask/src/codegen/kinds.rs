@@ -51,6 +51,8 @@ fn plain_enum(out: &mut String, name: &str, doc: &str, variants: &[(String, &str
         "/// {doc}\n#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]\n#[repr(u8)]\npub enum {name} {{"
     );
     for (variant, doc) in variants {
+        // Indices are no links.
+        let doc = doc.replace('[', "\\[").replace(']', "\\]");
         let _ = writeln!(out, "/// {doc}\n{variant},");
     }
     out.push_str("}\n\n");

@@ -56,11 +56,11 @@ pub enum OpKind {
     Argmax,
     /// Position of the minimum along a dimension: the first on ties; the first NaN wins over any number.
     Argmin,
-    /// Angle in (-pi, pi] of the point with ordinate x and abscissa y.
+    /// Angle in (-pi, pi\] of the point with ordinate x and abscissa y.
     Atan2,
     /// The bits read as another element type. To a narrower type a dimension of the parts is appended (least significant first); to a wider one the last dimension vanishes.
     BitcastConvert,
-    /// Repeats: dimension i of operand becomes dimension dims[i] of the result, all other dimensions and those of size 1 repeat.
+    /// Repeats: dimension i of operand becomes dimension dims\[i\] of the result, all other dimensions and those of size 1 repeat.
     BroadcastInDim,
     /// The results of the branch of this index; an index out of range takes the last. Only that branch runs.
     Case,
@@ -104,7 +104,7 @@ pub enum OpKind {
     Exponential,
     /// e to the power of x, minus 1, accurate near 0.
     ExponentialMinusOne,
-    /// Discrete Fourier transform over the last one to three dimensions: y[k] is the sum of x[j] exp(-2 pi i j k / n). The inverse kinds have the other sign and divide by the number of points.
+    /// Discrete Fourier transform over the last one to three dimensions: y\[k\] is the sum of x\[j\] exp(-2 pi i j k / n). The inverse kinds have the other sign and divide by the number of points.
     Fft,
     /// Largest integer not above x.
     Floor,
@@ -206,7 +206,7 @@ pub enum OpKind {
     Tan,
     /// Hyperbolic tangent.
     Tanh,
-    /// Dimension i of the result is dimension permutation[i] of operand.
+    /// Dimension i of the result is dimension permutation\[i\] of operand.
     Transpose,
     /// Solves op(a) x = b (or x op(a) = b) for x with triangular matrices a. Only one triangle of a is read.
     TriangularSolve,
