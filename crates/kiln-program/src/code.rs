@@ -2,7 +2,6 @@
 
 use crate::target::{CpuTarget, CudaTarget, Target};
 use crate::{Blob, Program};
-use serde::{Deserialize, Serialize};
 
 /// A program with all that running it takes: what compilers make, artifacts hold and devices load.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +100,7 @@ impl NativeCode {
 }
 
 /// A module of PTX with the launches that kernels and calls consist of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PtxCode {
     /// What it needs of the machine.
     pub target: CudaTarget,
@@ -125,7 +124,7 @@ impl PtxCode {
 }
 
 /// One launch of a kernel of a PTX module.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PtxLaunch {
     /// Name of the entry in the module.
     pub entry: String,
@@ -140,7 +139,7 @@ pub struct PtxLaunch {
 }
 
 /// A parameter of a launch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PtxArg {
     /// An address.
     Buffer {

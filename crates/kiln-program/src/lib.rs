@@ -1,6 +1,6 @@
 //! Programs: what a compiled graph is, besides its machine code and weights.
 //!
-//! A [`Program`] lists [`Step`]s (kernel launches, calls, control flow) over buffers with known places. It is plain data (serde)
+//! A [`Program`] lists [`Step`]s (kernel launches, calls, control flow) over buffers with known places. It is plain data
 //! and knows nothing of the kernels' code: an artifact holds it, the CPU code generator turns its steps into one entry
 //! function, a GPU's runtime walks them. What a graph takes and gives is its [`Signature`], with named dimensions; a program has
 //! a [`BoundSignature`], with sizes. [`CompiledProgram`] adds [`Code`] for one [`Target`] and the contents of the constants.
@@ -24,7 +24,6 @@ mod blob;
 pub mod call;
 mod check;
 mod code;
-mod nesting;
 mod program;
 mod signature;
 mod step;

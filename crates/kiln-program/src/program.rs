@@ -2,10 +2,9 @@
 
 use crate::{BoundSignature, CallInfo, Step};
 use kiln_ir::DType;
-use serde::{Deserialize, Serialize};
 
 /// A compiled graph for concrete sizes.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Program {
     /// Name of the graph.
     pub name: String,
@@ -29,11 +28,11 @@ pub struct Program {
 }
 
 /// Index into [`Program::buffers`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BufferId(pub u32);
 
 /// Where a buffer lies: `slot base pointer + offset`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Buffer {
     /// Name for people: the graph value's name or operator.
     pub name: String,
@@ -50,7 +49,7 @@ pub struct Buffer {
 }
 
 /// The memory that a buffer lies in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Slot {
     /// The planned arena of one run.
     Arena,
@@ -65,7 +64,7 @@ pub enum Slot {
 }
 
 /// Facts of a generated kernel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct KernelInfo {
     /// Name.
     pub name: String,

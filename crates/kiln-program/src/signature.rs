@@ -2,10 +2,9 @@
 
 use kiln_ir::dim::DimEnv;
 use kiln_ir::{DType, Diagnostic, Diagnostics, Func, Initializer, InputKind, OutputKind, Shape, TensorType};
-use serde::{Deserialize, Serialize};
 
 /// What goes in and out of a graph.
-#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct Signature {
     /// Feeds, in order.
     pub inputs: Vec<Port>,
@@ -16,7 +15,7 @@ pub struct Signature {
 }
 
 /// A feed or fetch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Port {
     /// Name.
     pub name: String,
@@ -27,7 +26,7 @@ pub struct Port {
 }
 
 /// State kept between runs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Variable {
     /// Name.
     pub name: String,
@@ -42,7 +41,7 @@ pub struct Variable {
 }
 
 /// What goes in and out of a program, which was compiled for concrete sizes.
-#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct BoundSignature {
     /// Feeds, in order.
     pub inputs: Vec<BoundPort>,
@@ -55,7 +54,7 @@ pub struct BoundSignature {
 }
 
 /// A feed or fetch of a program.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoundPort {
     /// Name.
     pub name: String,
@@ -66,7 +65,7 @@ pub struct BoundPort {
 }
 
 /// A variable of a program.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BoundVariable {
     /// Name.
     pub name: String,

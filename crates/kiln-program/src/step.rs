@@ -1,12 +1,10 @@
 //! What a program does, step by step.
 
 use crate::BufferId;
-use crate::nesting;
-use serde::{Deserialize, Serialize};
 use smallvec::{SmallVec, smallvec};
 
 /// One step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// Runs a generated kernel over its parallel extent.
     Launch {
@@ -32,12 +30,10 @@ pub enum Step {
     /// Runs `cond`, then, while `pred` holds 1, `body` and `cond` again.
     While {
         /// Computes `pred`.
-        #[serde(deserialize_with = "nesting::bounded")]
         cond: Vec<Step>,
         /// One bool.
         pred: BufferId,
         /// The iteration.
-        #[serde(deserialize_with = "nesting::bounded")]
         body: Vec<Step>,
     },
     /// Runs one branch.
@@ -45,10 +41,8 @@ pub enum Step {
         /// One bool.
         pred: BufferId,
         /// When 1.
-        #[serde(deserialize_with = "nesting::bounded")]
         then: Vec<Step>,
         /// When 0.
-        #[serde(deserialize_with = "nesting::bounded")]
         otherwise: Vec<Step>,
     },
     /// Runs the branch of this index; out of range: the last.
@@ -56,7 +50,6 @@ pub enum Step {
         /// One i32.
         index: BufferId,
         /// At least one branch.
-        #[serde(deserialize_with = "nesting::bounded")]
         branches: Vec<Vec<Step>>,
     },
 }

@@ -1,10 +1,9 @@
 //! Targets: the machines that code is made for, and what the machine here has.
 
-use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// The machine that code was made for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
     /// A CPU.
     Cpu(CpuTarget),
@@ -13,7 +12,7 @@ pub enum Target {
 }
 
 /// A CPU by what code may use of it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CpuTarget {
     /// Architecture as Rust names it: `x86_64`, `aarch64`.
     pub arch: String,
@@ -22,7 +21,7 @@ pub struct CpuTarget {
 }
 
 /// An NVIDIA GPU by what code may use of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CudaTarget {
     /// Compute capability, ten times: 80, 90.
     pub sm: u32,

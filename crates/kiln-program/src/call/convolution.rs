@@ -3,13 +3,12 @@
 use super::span::{byte_size, check_distinct, checked_product, span};
 use super::{CallParams, Operands, check_native};
 use kiln_ir::DType;
-use serde::{Deserialize, Serialize};
 
 /// Most spatial dimensions of a convolution.
 pub const MAX_SPATIAL: usize = 3;
 
 /// One spatial dimension of a [`ConvParams`]; strides of operands are in elements.
-#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ConvDim {
     /// Size of lhs.
     pub input: usize,
@@ -77,7 +76,7 @@ impl ConvDim {
 /// `feature_group_count` and `batch_group_count` divide the work as StableHLO says; at most one of them exceeds 1.
 /// The operands are lhs, rhs, out and, where the target needs one, the workspace; out must not overlap the others. Sums are
 /// ordered and rounded as in [`super::DotParams`].
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct ConvParams {
     /// Element type of all three operands.
     pub dtype: DType,

@@ -3,13 +3,12 @@
 use super::span::{byte_size, check_distinct, checked_product, span};
 use super::{CallParams, Operands, check_native};
 use kiln_ir::DType;
-use serde::{Deserialize, Serialize};
 
 /// Most batch dimensions (of more than one product) of a [`DotParams`].
 pub const MAX_BATCH_DIMS: usize = 8;
 
 /// One batch dimension of a [`DotParams`]. Strides are in elements; 0 on an input broadcasts it.
-#[derive(Serialize, Deserialize, Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct BatchDim {
     /// Number of products along this dimension.
     pub extent: usize,
@@ -30,7 +29,7 @@ pub struct BatchDim {
 /// Sums run over `p` in an order that depends on the parameters only, never on the threads. f32 and f64: fused
 /// multiply-add where the processor has it; `|error| <= (k + 1) * eps * sum |a * b|`. f16 and bf16 accumulate in f32
 /// and round once. Integers wrap. Bool: `or` of `and`s.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct DotParams {
     /// Element type of all three operands.
     pub dtype: DType,

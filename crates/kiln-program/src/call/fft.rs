@@ -4,7 +4,6 @@ use super::span::checked_product;
 use super::{CallParams, Operands, check_real};
 use kiln_ir::DType;
 use kiln_ir::op::FftKind;
-use serde::{Deserialize, Serialize};
 
 /// Longest dimension: enough for any memory, small enough for the arithmetic of angles.
 const MAX_LENGTH: usize = 1 << 40;
@@ -18,7 +17,7 @@ const MAX_LENGTH: usize = 1 << 40;
 ///
 /// The root mean square error is about `0.3 * sqrt(log2 n)` units in the last place of the root mean square result, twice
 /// that for f64 lengths with prime factors above 61; for f32 such lengths are computed in f64.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct FftParams {
     /// Type of a real number: [`DType::F32`] or [`DType::F64`].
     pub dtype: DType,

@@ -4,7 +4,6 @@ use super::span::checked_product;
 use super::{CallParams, Operands, check_real};
 use kiln_ir::DType;
 use kiln_ir::op::TransposeKind;
-use serde::{Deserialize, Serialize};
 
 /// Largest matrix: enough for any memory.
 const MAX_ROWS: usize = 1 << 20;
@@ -32,7 +31,7 @@ fn parts(interleaved: bool) -> usize {
 ///
 /// The operands are a, the result and, where the target needs one, the workspace; the result must not overlap the others. A
 /// matrix that turns out not to be positive definite gives a triangle of NaNs; the others of the batch do not suffer.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct CholeskyParams {
     /// Type of a real number: [`DType::F32`] or [`DType::F64`].
     pub dtype: DType,
@@ -90,7 +89,7 @@ impl CallParams for CholeskyParams {
 /// The operands are a, b, x (output) and, where the target needs one, the workspace; x must not overlap the others. By
 /// substitution in blocks, with true divisions: the solution is exact for a slightly different matrix, `|error in a| <= about
 /// n * eps * |a|`. A zero on the diagonal gives infinities and NaNs.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct TriangularSolveParams {
     /// Type of a real number: [`DType::F32`] or [`DType::F64`].
     pub dtype: DType,

@@ -18,7 +18,6 @@ pub use fft::{FftParams, spectrum_length};
 pub use linalg::{CholeskyParams, MAX_BLOCK, MAX_CHUNK, TriangularSolveParams};
 
 use kiln_ir::DType;
-use serde::{Deserialize, Serialize};
 
 /// Operands by name, with the bytes of each that are accessed.
 pub type Operands = Vec<(&'static str, usize)>;
@@ -46,7 +45,7 @@ pub trait CallParams {
 }
 
 /// One call with its parameters.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Call {
     /// Matrix product. Operands: a, b, c (output).
     Dot(DotParams),
@@ -92,7 +91,7 @@ impl CallParams for Call {
 }
 
 /// A call site of a program: the call, and what the program's target needs for it beside the operands.
-#[derive(Serialize, Deserialize, Clone, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct CallInfo {
     /// What to compute.
     pub call: Call,
